@@ -96,7 +96,7 @@ internal sealed class IdentityVersion
         }
 
         NextLookAt = now + askAfter;
-        if (report.Revision <= TrainingRevision)
+        if (report.Revision <= TrainingRevision || report is { Status: VersionStatus.Ready, Model: null })
         {
             return false;
         }
