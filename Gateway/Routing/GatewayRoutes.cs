@@ -17,6 +17,9 @@ internal static class GatewayRoutes
         var options = builder.Configuration.GetSection(RoutingOptions.Section).Get<RoutingOptions>() ?? new RoutingOptions();
         builder.Services.AddReverseProxy().LoadFromMemory(RouteTable.Routes(options), RouteTable.Clusters(options)).AddTransforms<TicketTransform>();
         builder.Services.AddSingleton<IDestinationResolver, ServiceDestinations>();
+
+        // Its log scope has the path of the request, which is a capability where a provider calls back.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         builder.Services.Configure<KestrelServerOptions>(kestrel => kestrel.Limits.MaxRequestBodySize = options.MaxBodyBytes);
         return builder;
     }

@@ -48,7 +48,6 @@ internal sealed class TicketTransform(TicketSigner signer) : ITransformProvider
             foreach (var name in request.HttpContext.Request.Headers.Select(header => header.Key).Where(IsNotForwarded))
             {
                 headers.Remove(name);
-                request.ProxyRequest.Content?.Headers.Remove(name);
             }
 
             var account = kind == TicketKind.User ? AccountOf(request.HttpContext.User) : Guid.Empty;
