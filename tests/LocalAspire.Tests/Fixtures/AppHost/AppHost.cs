@@ -30,4 +30,11 @@ builder.AddProject<Projects.Fixture_Web>("front")
     .WithReplicas(2);
 builder.AddExecutable("later", "sleep", ".", "600").WithExplicitStart();
 
+if (builder.Configuration["Fixture:Hold"] == "true")
+{
+    // Something that never ends, and somebody who waits for its end.
+    var endless = builder.AddExecutable("endless", "sleep", ".", "600");
+    builder.AddExecutable("held", "sleep", ".", "600").WaitForCompletion(endless);
+}
+
 builder.Build().Run();
