@@ -135,8 +135,11 @@ install_swift() {
     echo "deb $([ ! -e $keyring ] || echo "[signed-by=$keyring] ")$uri trixie main" >"$work/sources.list"
     options=(-qq -o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::Etc::preferencesparts=$work/none" -o "Dir::State::lists=$work/lists"
       -o "Dir::Cache=$work/cache" -o Acquire::Languages=none -o APT::Sandbox::User="$(id -un)")
-    apt-get "${options[@]}" update || die "the list of Debian 13's packages could not be loaded from the machine's Debian mirror."
-    (cd "$work" && apt-get "${options[@]}" download python3-swift) || die "python3-swift could not be loaded from the machine's Debian mirror."
+    # Hooks of the machine's apt may complain when it is not run as root, so its words matter only if it fails.
+    (cd "$work" && apt-get "${options[@]}" update && apt-get "${options[@]}" download python3-swift) >"$work/log" 2>&1 || {
+      cat "$work/log" >&2
+      die "python3-swift of Debian 13 could not be loaded from the machine's Debian mirror."
+    }
     deb=$(compgen -G "$work/python3-swift_*.deb")
     if [ "$cache" != "$work" ]; then
       mv "$deb" "$cache/"

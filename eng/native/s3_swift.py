@@ -6,6 +6,7 @@ and everything ends with the parent.
 """
 
 import array
+import contextlib
 import ctypes
 import gc
 import os
@@ -202,6 +203,27 @@ def update(conf_file):
     ObjectUpdater(conf, logger=utils.get_logger(conf, "object-updater")).run_forever()
 
 
+def end(children):
+    """Ends and reaps them all. None holds anything that a kill could lose: files are renamed into place when they are whole."""
+    def tell(signal_number):
+        for pid in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal_number)
+
+    deadline = time.monotonic() + 2
+    tell(signal.SIGTERM)
+    while children:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        children.pop(pid, None)
+        if not pid:
+            time.sleep(0.01)
+        if time.monotonic() > deadline:
+            tell(signal.SIGKILL)
+
+
 def main(home):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
@@ -264,16 +286,7 @@ def main(home):
         fail(f"the {children.pop(pid, 'unknown')} process ended by itself with status {os.waitstatus_to_exitcode(status)}.")
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        for pid in children:
-            os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + 3
-        while children and time.monotonic() < deadline:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-            children.pop(pid, None)
-            if not pid:
-                time.sleep(0.01)
-        for pid in children:
-            os.kill(pid, signal.SIGKILL)
+        end(children)
 
 
 if __name__ == "__main__":
