@@ -1,0 +1,83 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Flurrty.ServiceDefaults.Problems;
+
+/// <summary>The problem of each refusal that the framework makes by itself.</summary>
+internal static class StatusProblems
+{
+    public static Task WriteAsync(StatusCodeContext context) =>
+        Problem.WriteAsync(context.HttpContext, For(context.HttpContext.Response.StatusCode));
+
+    public static ProblemDetails For(int status) => status switch
+    {
+        StatusCodes.Status400BadRequest => Problem.Details(status, "bad_request", "The request could not be read.", "Check the request line, the headers and the body against the API's description."),
+        StatusCodes.Status401Unauthorized => Problem.Details(status, "unauthorized", "The request has no valid ticket.", "Call through the gateway with an API key."),
+        StatusCodes.Status403Forbidden => Problem.Details(status, "forbidden", "The caller may not do this.", "Use a key that has the right for it."),
+        StatusCodes.Status404NotFound => Problem.Details(status, "not_found", "There is nothing here.", "Check the address. What belongs to somebody else is not shown."),
+        StatusCodes.Status405MethodNotAllowed => Problem.Details(status, "method_not_allowed", "The method is not allowed here.", "See the Allow header for the methods of this address."),
+        StatusCodes.Status408RequestTimeout => Problem.Details(status, "request_timeout", "The request came too slowly.", "Send it again over a faster connection."),
+        StatusCodes.Status413PayloadTooLarge => Problem.Details(status, "request_too_large", "The request's body is too large.", "Send less at once."),
+        StatusCodes.Status415UnsupportedMediaType => Problem.Details(status, "unsupported_media_type", "The body's type is not accepted here.", "See the API's description for the accepted Content-Type."),
+        StatusCodes.Status429TooManyRequests => Problem.Details(status, "rate_limited", "Too many requests.", "Wait as long as the Retry-After header says."),
+        StatusCodes.Status503ServiceUnavailable => Problem.Details(status, "service_unavailable", "A part of the service is away.", "Try again in a few seconds."),
+        >= StatusCodes.Status500InternalServerError => Problem.Details(status, "internal_error", "The service failed.", "Try again later; give the trace id when you report it."),
+        _ => Problem.Details(status, "refused", "The request was refused.", "Check it against the API's description."),
+    };
+}
+
+/// <summary>Turns exceptions into problems. Their texts never reach the caller.</summary>
+internal sealed partial class ProblemExceptionHandler(ILogger<ProblemExceptionHandler> logger) : IExceptionHandler
+{
+    public async ValueTask<bool> TryHandleAsync(HttpContext httpContext, Exception exception, CancellationToken cancellationToken)
+    {
+        if (httpContext.Response.HasStarted)
+        {
+            return false;
+        }
+
+        switch (exception)
+        {
+            case ProblemException problem:
+                await Problem.WriteAsync(httpContext, Problem.Details(problem.Status, problem.Code, problem.Title, problem.Detail, problem.Extensions));
+                return true;
+            case BadHttpRequestException bad:
+                await Problem.WriteAsync(httpContext, StatusProblems.For(bad.StatusCode));
+                return true;
+            case OperationCanceledException when httpContext.RequestAborted.IsCancellationRequested:
+                httpContext.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+                return true;
+            case Npgsql.NpgsqlException { IsTransient: true }:
+                LogAway(logger, exception);
+                httpContext.Response.Headers.RetryAfter = "5";
+                await Problem.WriteAsync(httpContext, StatusProblems.For(StatusCodes.Status503ServiceUnavailable));
+                return true;
+            default:
+                LogFailed(logger, exception);
+                await Problem.WriteAsync(httpContext, StatusProblems.For(StatusCodes.Status500InternalServerError));
+                return true;
+        }
+    }
+
+    [LoggerMessage(1101, LogLevel.Error, "A request failed")]
+    private static partial void LogFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(1102, LogLevel.Warning, "A request failed because the database is away")]
+    private static partial void LogAway(ILogger logger, Exception exception);
+}
+
+internal static class ProblemServices
+{
+    public static IServiceCollection AddFlurrtyProblems(this IServiceCollection services)
+    {
+        services.AddProblemDetails();
+        services.AddExceptionHandler<ProblemExceptionHandler>();
+        services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.SnakeCaseLower);
+        services.Configure<ExceptionHandlerOptions>(options => options.SuppressDiagnosticsCallback = static _ => true);
+        return services;
+    }
+}

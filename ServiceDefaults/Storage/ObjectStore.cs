@@ -1,0 +1,195 @@
+using System.Net;
+using System.Runtime.CompilerServices;
+using Amazon.Runtime;
+using Amazon.S3;
+using Amazon.S3.Model;
+
+namespace Flurrty.ServiceDefaults.Storage;
+
+/// <summary>An object as the store has it.</summary>
+/// <param name="Key">Its key in the bucket.</param>
+/// <param name="Bytes">Its size in bytes.</param>
+/// <param name="ETag">The store's tag, without quotes.</param>
+public sealed record StoredObject(string Key, long Bytes, string ETag);
+
+/// <summary>One bucket of an S3 store. Every transfer is streamed.</summary>
+public sealed class ObjectStore : IDisposable
+{
+    private readonly ObjectStoreOptions _options;
+    private readonly AmazonS3Client _client;
+    private readonly AmazonS3Client _presigner;
+
+    internal ObjectStore(ObjectStoreOptions options)
+    {
+        _options = options;
+        _client = Connect(options, options.Endpoint);
+        _presigner = options.PublicUrl is null ? _client : Connect(options, options.PublicUrl);
+    }
+
+    /// <summary>The bucket.</summary>
+    public string Bucket => _options.Bucket;
+
+    /// <summary>Whether presigned URLs are made for a public host, which a provider can reach.</summary>
+    public bool HasPublicUrl => _options.PublicUrl is not null;
+
+    /// <summary>Stores an object of known length.</summary>
+    /// <param name="key">Its key.</param>
+    /// <param name="content">Its bytes.</param>
+    /// <param name="length">Their number.</param>
+    /// <param name="contentType">Its media type.</param>
+    /// <param name="cancellationToken">Ends the transfer; the store keeps nothing then.</param>
+    /// <exception cref="AmazonS3Exception">The store refused.</exception>
+    public async Task<StoredObject> PutAsync(string key, Stream content, long length, string contentType, CancellationToken cancellationToken)
+    {
+        var request = new PutObjectRequest
+        {
+            BucketName = Bucket,
+            Key = key,
+            InputStream = content,
+            ContentType = contentType,
+            AutoCloseStream = false,
+            AutoResetStreamPosition = false,
+            UseChunkEncoding = content?.CanSeek == false,
+        };
+        request.Headers.ContentLength = length;
+        var response = await _client.PutObjectAsync(request, cancellationToken);
+        return new StoredObject(key, length, Unquote(response.ETag));
+    }
+
+    /// <summary>Stores what <paramref name="write"/> writes, as a multipart upload of bounded memory.</summary>
+    /// <param name="key">The object's key.</param>
+    /// <param name="write">Writes the bytes to the stream that it is given.</param>
+    /// <param name="contentType">The object's media type.</param>
+    /// <param name="cancellationToken">Ends the transfer; the upload is aborted then.</param>
+    /// <exception cref="AmazonS3Exception">The store refused.</exception>
+    public async Task<StoredObject> PutStreamingAsync(string key, Func<Stream, CancellationToken, Task> write, string contentType, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(write);
+        await using var upload = new MultipartUploadStream(_client, Bucket, key, contentType);
+        try
+        {
+            await write(upload, cancellationToken);
+            return await upload.CompleteAsync(cancellationToken);
+        }
+        catch
+        {
+            await upload.AbortAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Opens an object for reading.</summary>
+    /// <param name="key">Its key.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>The object's bytes; the caller disposes the stream.</returns>
+    /// <exception cref="AmazonS3Exception">The object does not exist or the store refused.</exception>
+    public async Task<Stream> GetAsync(string key, CancellationToken cancellationToken)
+    {
+        var response = await _client.GetObjectAsync(new GetObjectRequest { BucketName = Bucket, Key = key }, cancellationToken);
+        return response.ResponseStream;
+    }
+
+    /// <summary>Looks at an object.</summary>
+    /// <param name="key">Its key.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>The object, or null when there is none.</returns>
+    public async Task<StoredObject?> HeadAsync(string key, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var response = await _client.GetObjectMetadataAsync(Bucket, key, cancellationToken);
+            return new StoredObject(key, response.ContentLength, Unquote(response.ETag));
+        }
+        catch (AmazonS3Exception exception) when (exception.StatusCode == HttpStatusCode.NotFound)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Deletes an object; one that does not exist is no error.</summary>
+    /// <param name="key">Its key.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    public async Task DeleteAsync(string key, CancellationToken cancellationToken)
+    {
+        try
+        {
+            _ = await _client.DeleteObjectAsync(Bucket, key, cancellationToken);
+        }
+        catch (AmazonS3Exception exception) when (exception.StatusCode == HttpStatusCode.NotFound)
+        {
+            // Gone already.
+        }
+    }
+
+    /// <summary>Makes a URL that reads one object without further credentials. It is a secret while it lives.</summary>
+    /// <param name="key">The object's key.</param>
+    /// <param name="lifetime">How long the URL works, up to 7 days.</param>
+    public Uri PresignGet(string key, TimeSpan lifetime)
+    {
+        var host = _options.PublicUrl ?? _options.Endpoint;
+        return new Uri(_presigner.GetPreSignedURL(new GetPreSignedUrlRequest
+        {
+            BucketName = Bucket,
+            Key = key,
+            Verb = HttpVerb.GET,
+            Expires = TimeProvider.System.GetUtcNow().UtcDateTime + lifetime,
+            Protocol = string.Equals(host.Scheme, Uri.UriSchemeHttp, StringComparison.Ordinal) ? Protocol.HTTP : Protocol.HTTPS,
+        }));
+    }
+
+    /// <summary>Lists the keys that begin with a prefix, in order.</summary>
+    /// <param name="prefix">The prefix.</param>
+    /// <param name="cancellationToken">Ends the listing.</param>
+    public async IAsyncEnumerable<string> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        string? continuation = null;
+        do
+        {
+            var page = await _client.ListObjectsV2Async(
+                new ListObjectsV2Request { BucketName = Bucket, Prefix = prefix, ContinuationToken = continuation }, cancellationToken);
+            foreach (var item in page.S3Objects ?? [])
+            {
+                yield return item.Key;
+            }
+
+            continuation = page.IsTruncated == true ? page.NextContinuationToken : null;
+        }
+        while (continuation is not null);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _client.Dispose();
+        if (!ReferenceEquals(_presigner, _client))
+        {
+            _presigner.Dispose();
+        }
+    }
+
+    internal async Task EnsureBucketAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            _ = await _client.PutBucketAsync(new PutBucketRequest { BucketName = Bucket }, cancellationToken);
+        }
+        catch (AmazonS3Exception exception) when (exception.StatusCode == HttpStatusCode.Conflict)
+        {
+            // Exists already.
+        }
+    }
+
+    internal static string Unquote(string? etag) => etag?.Trim('"') ?? "";
+
+    private static AmazonS3Client Connect(ObjectStoreOptions options, Uri endpoint) => new(
+        new BasicAWSCredentials(options.AccessKey, options.SecretKey),
+        new AmazonS3Config
+        {
+            ServiceURL = endpoint.ToString(),
+            ForcePathStyle = true,
+            AuthenticationRegion = options.Region,
+            UseHttp = string.Equals(endpoint.Scheme, Uri.UriSchemeHttp, StringComparison.Ordinal),
+            MaxErrorRetry = 3,
+            Timeout = TimeSpan.FromMinutes(10),
+        });
+}

@@ -1,0 +1,51 @@
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
+
+namespace Flurrty.ServiceDefaults.Telemetry;
+
+/// <summary>Traces, metrics and logs by OTLP, when an exporter endpoint is configured.</summary>
+public static class TelemetryExtensions
+{
+    /// <summary>Adds OpenTelemetry with the sources and meters that Flurrty's services have.</summary>
+    /// <param name="builder">The host.</param>
+    public static TBuilder ConfigureOpenTelemetry<TBuilder>(this TBuilder builder)
+        where TBuilder : IHostApplicationBuilder
+    {
+        var telemetry = builder.Services.AddOpenTelemetry();
+        telemetry
+            .ConfigureResource(resource => resource
+                .Clear()
+                .AddService(builder.Environment.ApplicationName)
+                .AddTelemetrySdk()
+                .AddEnvironmentVariableDetector())
+            .WithTracing(tracing => tracing
+                .AddSource(builder.Environment.ApplicationName)
+                .AddSource("Flurrty.*", "Microsoft.AspNetCore", "System.Net.Http", "MassTransit", "Yarp.ReverseProxy"))
+            .WithMetrics(metrics => metrics
+                .AddMeter("Flurrty.*", "Microsoft.AspNetCore.*", "System.Net.Http", "System.Runtime", "MassTransit"))
+            .WithLogging(null, logging =>
+            {
+                logging.IncludeFormattedMessage = true;
+                logging.IncludeScopes = true;
+            });
+        if (!string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
+        {
+            telemetry.UseOtlpExporter();
+        }
+
+        // These log whole URLs with their queries, which may be capabilities.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Warning);
+        builder.Logging.AddFilter("Yarp.ReverseProxy.Forwarder.HttpForwarder", LogLevel.Warning);
+        builder.Logging.AddFilter("System.Net.Http.HttpClient", LogLevel.Warning);
+        builder.Logging.AddFilter("Microsoft.EntityFrameworkCore.Database.Command", LogLevel.Warning);
+        builder.Logging.AddFilter("Microsoft.EntityFrameworkCore.Infrastructure", LogLevel.Warning);
+        builder.Services.AddTransient<IStartupFilter, RequestSpanFilter>();
+        return builder;
+    }
+}
