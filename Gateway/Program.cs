@@ -1,2 +1,20 @@
-var app = WebApplication.CreateSlimBuilder(args).Build();
-app.Run();
+using Flurrty.Gateway.Accounts;
+using Flurrty.Gateway.Documents;
+using Flurrty.Gateway.Limits;
+using Flurrty.Gateway.Routing;
+using Flurrty.ServiceDefaults;
+
+var builder = WebApplication.CreateSlimBuilder(args);
+builder.AddServiceDefaults();
+builder.AddApiKeys();
+builder.AddLimits();
+builder.AddRouting();
+builder.AddDocuments();
+
+var app = builder.Build();
+app.UseAddressLimit();
+app.MapDefaultEndpoints();
+app.UseAccountLimit();
+app.MapDocuments();
+app.MapRoutes();
+await app.RunAsync();

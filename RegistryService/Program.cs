@@ -1,2 +1,20 @@
-var app = WebApplication.CreateSlimBuilder(args).Build();
-app.Run();
+using Flurrty.RegistryService.Identities;
+using Flurrty.RegistryService.Persistence;
+using Flurrty.RegistryService.Versions;
+using Flurrty.ServiceDefaults;
+using Flurrty.ServiceDefaults.Data;
+using Flurrty.ServiceDefaults.Tickets;
+
+var builder = WebApplication.CreateSlimBuilder(args);
+builder.AddServiceDefaults();
+builder.AddCallerTickets();
+builder.AddTenantDatabase<RegistryDbContext>(RegistryDbContext.DatabaseName);
+builder.AddVersions();
+builder.AddIdentities();
+builder.Services.AddOpenApi();
+
+var app = builder.Build();
+app.MapDefaultEndpoints();
+app.MapOpenApi().AllowAnonymous();
+app.MapIdentities();
+await app.RunAsync();

@@ -69,6 +69,6 @@ internal sealed class TicketVerifier : IDisposable
         string.Equals(issuer, TicketAuthentication.Gateway, StringComparison.Ordinal) ? kind is not TicketKind.Service : kind is TicketKind.Service;
 }
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, UseStringEnumConverter = true, RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(TicketClaims))]
 internal sealed partial class TicketJson : JsonSerializerContext;

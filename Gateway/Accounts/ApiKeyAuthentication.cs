@@ -1,0 +1,79 @@
+using System.Security.Claims;
+using System.Text.Encodings.Web;
+using Flurrty.ServiceDefaults.Problems;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.Extensions.Options;
+
+namespace Flurrty.Gateway.Accounts;
+
+/// <summary>Lets callers in by API key: <c>Authorization: Bearer flr_…</c>, or <c>X-Api-Key</c>.</summary>
+internal static class ApiKeyAuthentication
+{
+    private const string Scheme = "ApiKey";
+
+    public static IHostApplicationBuilder AddApiKeys(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<ApiKeysOptions>()
+            .Configure<IConfiguration>((options, configuration) => configuration.GetSection(ApiKeysOptions.Section).Bind(options.Keys))
+            .ValidateOnStart();
+        builder.Services.AddSingleton<IValidateOptions<ApiKeysOptions>, ApiKeysValidation>();
+        builder.Services.AddSingleton<IApiKeys, ConfiguredApiKeys>();
+        builder.Services.AddAuthentication(Scheme).AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(Scheme, configureOptions: null);
+
+        // What nobody has opened on purpose is closed.
+        builder.Services.AddAuthorizationBuilder().SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
+        return builder;
+    }
+
+    private sealed class ApiKeyHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logger, UrlEncoder encoder, IApiKeys keys)
+        : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+    {
+        private const string Bearer = "Bearer ";
+        private const string KeyHeader = "X-Api-Key";
+
+        protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
+        {
+            if (ReadKey() is not { } key)
+            {
+                return AuthenticateResult.NoResult();
+            }
+
+            if (!ApiKey.IsWellFormed(key) || await keys.FindAccountAsync(key, Context.RequestAborted) is not { } accountId)
+            {
+                return AuthenticateResult.Fail("The API key is not known.");
+            }
+
+            var identity = new ClaimsIdentity([new Claim(ClaimTypes.NameIdentifier, accountId.ToString())], ApiKeyAuthentication.Scheme);
+            return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), ApiKeyAuthentication.Scheme));
+        }
+
+        protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
+        {
+            if (ReadKey() is null)
+            {
+                Response.Headers.WWWAuthenticate = "Bearer";
+                await Problem.WriteAsync(Context, Problem.Details(
+                    401, "api_key_missing", "The request has no API key.", "Send it as 'Authorization: Bearer flr_…' or in the X-Api-Key header."));
+                return;
+            }
+
+            Response.Headers.WWWAuthenticate = "Bearer error=\"invalid_token\"";
+            await Problem.WriteAsync(Context, Problem.Details(
+                401, "api_key_invalid", "The API key is not valid.", "Check that the whole key was sent and that it was not revoked."));
+        }
+
+        // Null when there is none; what cannot be one is given as it is and refused.
+        private string? ReadKey()
+        {
+            var authorization = Request.Headers.Authorization;
+            if (authorization.Count > 0)
+            {
+                var value = authorization.ToString();
+                return value.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? value[Bearer.Length..].Trim() : value;
+            }
+
+            return Request.Headers.TryGetValue(KeyHeader, out var key) ? key.ToString() : null;
+        }
+    }
+}

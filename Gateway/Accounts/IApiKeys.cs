@@ -1,0 +1,8 @@
+namespace Flurrty.Gateway.Accounts;
+
+/// <summary>Knows which account an API key belongs to.</summary>
+internal interface IApiKeys
+{
+    /// <summary>The account of a well-formed key; null when nobody has it.</summary>
+    public ValueTask<Guid?> FindAccountAsync(string key, CancellationToken cancellationToken);
+}

@@ -1,0 +1,42 @@
+using System.Diagnostics;
+using Flurrty.ServiceDefaults.Problems;
+using Flurrty.ServiceDefaults.Tickets;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Yarp.ReverseProxy.ServiceDiscovery;
+
+namespace Flurrty.Gateway.Routing;
+
+/// <summary>Brings each request to the service that answers it.</summary>
+internal static class GatewayRoutes
+{
+    public static IHostApplicationBuilder AddRouting(this IHostApplicationBuilder builder)
+    {
+        builder.AddTicketSigner();
+        builder.Services.AddOptions<RoutingOptions>().BindConfiguration(RoutingOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton<DistributedContextPropagator, UntrustedTraces>();
+        var options = builder.Configuration.GetSection(RoutingOptions.Section).Get<RoutingOptions>() ?? new RoutingOptions();
+        builder.Services.AddReverseProxy().LoadFromMemory(RouteTable.Routes(options), RouteTable.Clusters(options)).AddTransforms<TicketTransform>();
+        builder.Services.AddSingleton<IDestinationResolver, ServiceDestinations>();
+
+        // Its log scope has the path of the request, which is a capability where a provider calls back.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
+        builder.Services.Configure<KestrelServerOptions>(kestrel => kestrel.Limits.MaxRequestBodySize = options.MaxBodyBytes);
+        return builder;
+    }
+
+    public static WebApplication MapRoutes(this WebApplication app)
+    {
+        app.MapReverseProxy(proxy =>
+        {
+            proxy.Use(RequestBodies.RefuseTooLargeAsync);
+            proxy.Use(ForwardingProblems.AnswerAsync);
+            proxy.UseSessionAffinity();
+            proxy.UseLoadBalancing();
+        });
+        app.MapFallback("{*path}", NotFoundAsync).AllowAnonymous();
+        return app;
+    }
+
+    private static Task NotFoundAsync(HttpContext context) => Problem.WriteAsync(context, Problem.Details(
+        StatusCodes.Status404NotFound, "route_not_found", "There is no such address.", "The addresses are listed in /openapi/v1.json."));
+}

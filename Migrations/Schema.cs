@@ -1,0 +1,24 @@
+using System.Reflection;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
+using Npgsql;
+
+namespace Flurrty.Migrations;
+
+/// <summary>A database and the migrations that lead to its present form.</summary>
+internal sealed record Schema(string Database, IReadOnlyList<string> Migrations, Func<NpgsqlDataSource, DbContext> Open)
+{
+    public static Schema Of<TContext>(string database, Func<DbContextOptions<TContext>, TContext> create)
+        where TContext : DbContext => new(
+            database,
+            [.. IdsOf(typeof(TContext))],
+            source => create(new DbContextOptionsBuilder<TContext>().UseNpgsql(source).Options));
+
+    // Read from the attributes: building the model just to find that there is nothing to do would take most of the start.
+    private static IEnumerable<string> IdsOf(Type context) => context.Assembly.GetTypes()
+        .Where(type => type.GetCustomAttribute<DbContextAttribute>()?.ContextType == context)
+        .Select(type => type.GetCustomAttribute<MigrationAttribute>()?.Id)
+        .OfType<string>()
+        .Order(StringComparer.Ordinal);
+}

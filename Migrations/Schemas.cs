@@ -1,0 +1,12 @@
+using Flurrty.RegistryService.Persistence;
+
+namespace Flurrty.Migrations;
+
+/// <summary>The schemas of the system: one for each service that has a database.</summary>
+internal static class Schemas
+{
+    public static IReadOnlyList<Schema> All { get; } =
+    [
+        Schema.Of<RegistryDbContext>("registry", options => new RegistryDbContext(options)),
+    ];
+}
