@@ -80,15 +80,7 @@ internal sealed class ModelFetch(IOptions<ModelOptions> options)
         var directory = _options.TemporaryDirectory.Length > 0 ? _options.TemporaryDirectory : Path.GetTempPath();
         var path = Path.Combine(directory, $"flurrty-model-{Guid.NewGuid():N}.tmp");
         var file = new FileStream(
-            path,
-            new FileStreamOptions
-            {
-                Mode = FileMode.CreateNew,
-                Access = FileAccess.ReadWrite,
-                Share = FileShare.None,
-                Options = FileOptions.Asynchronous | FileOptions.DeleteOnClose,
-                UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            });
+            path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, FileOptions.Asynchronous | FileOptions.DeleteOnClose);
         if (!OperatingSystem.IsWindows())
         {
             // Without a name it leaves nothing behind, not even when this process is killed.

@@ -53,7 +53,7 @@ internal static partial class ReplicateErrors
         }
 
         var match = Wait().Match(detail);
-        return match.Success && int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+        return match.Success && int.TryParse(match.Groups["seconds"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
             ? TimeSpan.FromSeconds(seconds)
             : null;
     }
@@ -72,6 +72,6 @@ internal static partial class ReplicateErrors
         }
     }
 
-    [GeneratedRegex(@"in ~?(\d{1,6})\s*s", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"in ~?(?<seconds>\d{1,6})\s*s", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Wait();
 }

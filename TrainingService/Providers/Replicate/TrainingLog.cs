@@ -45,8 +45,8 @@ internal static partial class TrainingLog
         }
 
         if (last is null
-            || !int.TryParse(last.Groups[2].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var step)
-            || !int.TryParse(last.Groups[3].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var steps)
+            || !int.TryParse(last.Groups["step"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var step)
+            || !int.TryParse(last.Groups["steps"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var steps)
             || steps == 0)
         {
             return null;
@@ -55,9 +55,9 @@ internal static partial class TrainingLog
         return new TrainingProgress(
             Math.Min(step, steps),
             steps,
-            ParseClock(last.Groups[5].Value),
-            last.Groups[6].Value.Trim(),
-            last.Groups[8].Success ? last.Groups[8].Value : null);
+            ParseClock(last.Groups["left"].Value),
+            last.Groups["rate"].Value.Trim(),
+            last.Groups["loss"].Success ? last.Groups["loss"].Value : null);
     }
 
     /// <summary>Reads <c>10:07</c> and <c>1:02:03</c>; the bar writes <c>?</c> when it does not know.</summary>
@@ -78,8 +78,8 @@ internal static partial class TrainingLog
     }
 
     [GeneratedRegex(
-        @"flux_train_replicate:\s+(\d+)%\|[^|]*\|\s*(\d+)/(\d+)\s+\[([^<\]]*)<([^,\]]*),\s*([^,\]]+)(?:,\s*lr:\s*(\S+)\s+loss:\s*([^\s\]]+))?",
-        RegexOptions.CultureInvariant,
+        @"flux_train_replicate:\s+\d+%\|[^|]*\|\s*(?<step>\d+)/(?<steps>\d+)\s+\[[^<\]]*<(?<left>[^,\]]*),\s*(?<rate>[^,\]]+)(,\s*lr:\s*\S+\s+loss:\s*(?<loss>[^\s\]]+))?",
+        RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
         matchTimeoutMilliseconds: 1000)]
     private static partial Regex Bar();
 
