@@ -7,7 +7,7 @@ var keys = builder.AddKeys(data);
 var infrastructure = builder.AddInfrastructure(data);
 var isStrict = bool.TryParse(builder.Configuration["Sandbox:Strict"], out var strict) && strict;
 
-var sandbox = builder.AddProject<Projects.Sandbox>("sandbox")
+var sandbox = builder.AddProject<Projects.Sandbox>("sandbox").WithHttpEndpoint()
     .WithEnvironment("Sandbox__DataDirectory", data.Below("sandbox"))
     .WithEnvironment("Sandbox__Strict", isStrict ? "true" : "false")
     .WithEnvironment("Sandbox__SecondsPerTraining", builder.Configuration["Sandbox:SecondsPerTraining"] ?? "6")
@@ -19,13 +19,13 @@ var migrations = builder.AddProject<Projects.Migrations>("migrations")
     .WithDatabaseOwners(infrastructure)
     .WaitFor(infrastructure.Databases);
 
-var uploads = builder.AddProject<Projects.UploadService>("uploads")
+var uploads = builder.AddProject<Projects.UploadService>("uploads").WithHttpEndpoint()
     .WithDatabase(infrastructure, "uploads").WithMessaging(infrastructure, "uploads").WithStore(infrastructure, "uploads", "photos")
     .WithTickets(keys, "uploads")
     .WithHttpHealthCheck("/health")
     .WaitForCompletion(migrations);
 
-var training = builder.AddProject<Projects.TrainingService>("training")
+var training = builder.AddProject<Projects.TrainingService>("training").WithHttpEndpoint()
     .WithDatabase(infrastructure, "training").WithMessaging(infrastructure, "training").WithStore(infrastructure, "training", "models")
     .WithTickets(keys, "training", keys.TrainingSigning)
     .WithReference(uploads)
@@ -34,14 +34,14 @@ var training = builder.AddProject<Projects.TrainingService>("training")
     .WithHttpHealthCheck("/health")
     .WaitForCompletion(migrations).WaitFor(sandbox);
 
-var registry = builder.AddProject<Projects.RegistryService>("registry")
+var registry = builder.AddProject<Projects.RegistryService>("registry").WithHttpEndpoint()
     .WithDatabase(infrastructure, "registry").WithMessaging(infrastructure, "registry")
     .WithTickets(keys, "registry", keys.RegistrySigning)
     .WithReference(uploads).WithReference(training)
     .WithHttpHealthCheck("/health")
     .WaitForCompletion(migrations);
 
-var gateway = builder.AddProject<Projects.Gateway>("gateway")
+var gateway = builder.AddProject<Projects.Gateway>("gateway").WithHttpEndpoint()
     .WithTickets(keys, "gateway", keys.GatewaySigning)
     .WithDevelopmentAccounts(keys)
     .WithReference(uploads).WithReference(training).WithReference(registry)

@@ -25,7 +25,7 @@ internal static class TopologyFileExtensions
             gateway.Resource.Name,
             async cancellationToken => new Topology(
                 Gateway: await ValueAsync(ReferenceExpression.Create($"{gateway.GetEndpoint("http")}"), cancellationToken),
-                Dashboard: builder.Configuration["ASPNETCORE_URLS"],
+                Dashboard: DashboardUrl(services.GetRequiredService<ResourceNotificationService>()),
                 DashboardToken: builder.Configuration["AppHost:BrowserToken"],
                 S3: await ValueAsync(infrastructure.StoreEndpoint, cancellationToken),
                 Broker: await ValueAsync(infrastructure.BrokerEndpoint, cancellationToken),
@@ -40,6 +40,11 @@ internal static class TopologyFileExtensions
                 DevelopmentKey: keys.ApiKey("development"),
                 GuestKey: keys.ApiKey("guest"))));
     }
+
+    private static string? DashboardUrl(ResourceNotificationService notifications) =>
+        notifications.TryGetCurrentState("aspire-dashboard", out var dashboard)
+            ? dashboard.Snapshot.Urls.Select(url => new Uri(url.Url)).FirstOrDefault(url => url.Scheme is "http" or "https")?.GetLeftPart(UriPartial.Authority)
+            : null;
 
     private static async ValueTask<string> ValueAsync(ReferenceExpression expression, CancellationToken cancellationToken) =>
         await expression.GetValueAsync(cancellationToken) ?? "";
