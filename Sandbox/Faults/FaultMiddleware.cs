@@ -36,7 +36,7 @@ internal sealed class FaultMiddleware(RequestDelegate next, FaultBook faults, Ti
             case FaultKind.Drop:
                 if (action.When == FaultWhen.After)
                 {
-                    await EffectAsync(context);
+                    await using var unsent = await EffectAsync(context);
                 }
 
                 context.Abort();
@@ -60,7 +60,7 @@ internal sealed class FaultMiddleware(RequestDelegate next, FaultBook faults, Ti
     {
         if (action.When == FaultWhen.After)
         {
-            await EffectAsync(context);
+            await using var unsent = await EffectAsync(context);
         }
 
         context.Response.Headers.Clear();
@@ -159,11 +159,13 @@ internal sealed class FaultMiddleware(RequestDelegate next, FaultBook faults, Ti
         var sender = context.RequestAborted;
         var real = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
         var answer = new Answer(real);
-        context.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(answer.Body));
+        var kept = new StreamResponseBodyFeature(answer.Body);
+        context.Features.Set<IHttpResponseBodyFeature>(kept);
         context.RequestAborted = CancellationToken.None;
         try
         {
             await next(context);
+            await kept.CompleteAsync();
         }
         finally
         {

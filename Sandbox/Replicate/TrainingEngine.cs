@@ -26,6 +26,7 @@ internal sealed partial class TrainingEngine(
 {
     private const int SmallRank = 4;
     private const int SmallModules = 4;
+    private static readonly TimeSpan LongestOutput = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(250);
     private readonly ConcurrentDictionary<string, Task> _running = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource _stopping = new();
@@ -211,7 +212,10 @@ internal sealed partial class TrainingEngine(
         {
             var early = TrainingWire.Render(training, origin.Of(training.Origin), TrainingForm.Full, time.GetUtcNow());
             early["output"] = TrainingWire.OutputOf(training, origin.Of(training.Origin));
-            Send(training, WebhookEvent.Output, Wire.NewMessageId(), Wire.Bytes(early));
+
+            // The runner sends this one before it goes on to the end.
+            var sent = Send(training, WebhookEvent.Output, Wire.NewMessageId(), Wire.Bytes(early));
+            await Task.WhenAny(sent, Task.Delay(LongestOutput, time, cancellationToken));
         }
 
         var now = time.GetUtcNow();
@@ -335,20 +339,20 @@ internal sealed partial class TrainingEngine(
     {
         if (Wants(training, webhookEvent))
         {
-            Send(training, webhookEvent, Wire.NewMessageId(), TrainingWire.Bytes(training, origin.Of(training.Origin), TrainingForm.Full, time.GetUtcNow()));
+            _ = Send(training, webhookEvent, Wire.NewMessageId(), TrainingWire.Bytes(training, origin.Of(training.Origin), TrainingForm.Full, time.GetUtcNow()));
         }
     }
 
     private void Completed(Training training)
     {
         byte[] body = TrainingWire.Bytes(training, origin.Of(training.Origin), TrainingForm.Full, time.GetUtcNow());
-        Send(training, WebhookEvent.Completed, training.CompletedMessageId, body);
+        _ = Send(training, WebhookEvent.Completed, training.CompletedMessageId, body);
     }
 
-    private void Send(Training training, string webhookEvent, string messageId, byte[] body)
+    private Task Send(Training training, string webhookEvent, string messageId, byte[] body)
     {
         var message = new WebhookMessage(messageId, training.Id, training.Account, training.Destination, webhookEvent, new Uri(training.Webhook!), body);
-        _ = Task.Run(
+        return Task.Run(
             async () =>
             {
                 try
