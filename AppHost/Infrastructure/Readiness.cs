@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Net;
 using System.Text;
 using Amazon.Runtime;
 using Amazon.S3;
@@ -80,7 +81,15 @@ internal sealed class StoreReadiness(ReferenceExpression connection) : IReadines
                 Timeout = TimeSpan.FromSeconds(5),
             });
         var bucket = (string)parts["Bucket"];
-        _ = await client.PutBucketAsync(new PutBucketRequest { BucketName = bucket }, cancellationToken);
+        try
+        {
+            _ = await client.PutBucketAsync(new PutBucketRequest { BucketName = bucket }, cancellationToken);
+        }
+        catch (AmazonS3Exception exception) when (exception.StatusCode == HttpStatusCode.Conflict)
+        {
+            // Made by an earlier check.
+        }
+
         var sent = Guid.NewGuid().ToString();
         _ = await client.PutObjectAsync(new PutObjectRequest { BucketName = bucket, Key = "readiness", ContentBody = sent }, cancellationToken);
         using var response = await client.GetObjectAsync(bucket, "readiness", cancellationToken);

@@ -185,7 +185,7 @@ internal sealed partial class RunningTopology : IAsyncDisposable
     [GeneratedRegex("")]
     private static partial Regex Anything();
 
-    [GeneratedRegex("^(?<time>\\S+Z )?(?<level>fail|crit): ", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex("^(?<time>\\S+Z )?(?<colour>\\u001b\\[[0-9;]*m)*(?<level>fail|crit)(?<colour>\\u001b\\[[0-9;]*m)*: ", RegexOptions.ExplicitCapture)]
     private static partial Regex ErrorLine();
 
     private void WatchLogs()
