@@ -282,26 +282,28 @@ internal sealed class PredictionEngine(
     {
         if (Wants(prediction, webhookEvent))
         {
-            Send(prediction, webhookEvent, Wire.NewMessageId());
+            _ = SendAsync(prediction, webhookEvent, Wire.NewMessageId());
         }
     }
 
-    private void Completed(Prediction prediction) => Send(prediction, WebhookEvent.Completed, prediction.CompletedMessageId);
+    private void Completed(Prediction prediction) => _ = SendAsync(prediction, WebhookEvent.Completed, prediction.CompletedMessageId);
 
-    private void Send(Prediction prediction, string webhookEvent, string messageId)
+    private async Task SendAsync(Prediction prediction, string webhookEvent, string messageId)
     {
         var message = new WebhookMessage(
             messageId, prediction.Id, prediction.Account, prediction.Model, webhookEvent, new Uri(prediction.Webhook!), Wire.Bytes(Render(prediction, origin.Of(prediction.Origin))));
-        _ = Task.Run(
-            async () =>
+        try
+        {
+            await webhooks.SendAsync(message);
+            if (webhookEvent == WebhookEvent.Completed)
             {
-                await webhooks.SendAsync(message);
-                if (webhookEvent == WebhookEvent.Completed)
-                {
-                    predictions.Change(prediction.Id, current => current with { CompletedDelivered = true });
-                }
-            },
-            CancellationToken.None);
+                predictions.Change(prediction.Id, current => current with { CompletedDelivered = true });
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The process ends; the webhook is sent again by the next one.
+        }
     }
 }
 

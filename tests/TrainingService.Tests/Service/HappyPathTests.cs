@@ -11,6 +11,7 @@ public sealed class HappyPathTests(TrainingFixture fixture)
     [Fact]
     public async Task Training_WithWebhooks_SucceedsWithOneRunAndAStoredModel()
     {
+        await fixture.StopSharedAsync();
         await using var service = await fixture.StartServiceAsync(("Driving:LookSoon", "00:00:30"));
         fixture.Surroundings.WebhookTarget = service.Address;
 

@@ -66,6 +66,8 @@ public sealed class UploadsFixture : IAsyncLifetime
         var service = new WebApplicationFactory<Program>().WithWebHostBuilder(host =>
 #pragma warning restore CA2000
         {
+            // Not Development: what is only allowed there must not help a test to pass.
+            host.UseSetting("environment", "Testing");
             foreach (var (name, value) in Settings().Concat(settings))
             {
                 host.UseSetting(name, value);
