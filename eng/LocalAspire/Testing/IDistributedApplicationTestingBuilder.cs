@@ -4,5 +4,5 @@ namespace Aspire.Hosting.Testing;
 public interface IDistributedApplicationTestingBuilder : IDistributedApplicationBuilder, IAsyncDisposable, IDisposable
 {
     /// <summary>Ends the description.</summary>
-    public Task<DistributedApplication> BuildAsync(CancellationToken cancellationToken = default);
+    Task<DistributedApplication> BuildAsync(CancellationToken cancellationToken = default);
 }

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Runs one RabbitMQ node in the foreground, with a user for each service. Variables: README.md.
+NAME=rabbitmq
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=foreground.sh
+. "$here/foreground.sh"
+
+need_program setpriv util-linux
+need_program flock util-linux
+need_program erl rabbitmq-server
+need_values FLURRTY_RABBITMQ_DATA FLURRTY_RABBITMQ_USERS
+need_port FLURRTY_RABBITMQ_PORT
+server=/usr/lib/rabbitmq/bin/rabbitmq-server
+[ -x "$server" ] || die "RabbitMQ was not found at $server; run eng/install.sh, which installs rabbitmq-server."
+[ -x /usr/bin/python3 ] || die "/usr/bin/python3 was not found; run eng/install.sh, which installs python3."
+
+home=$(absolute "$FLURRTY_RABBITMQ_DATA")
+stop_child_with TERM
+mkdir -p "$home"
+hold_directory "$home"
+home=$(realpath "$home")
+mkdir -p "$home/mnesia" "$home/log" "$home/plugins"
+
+# The node reads the users and their permissions at every boot, so that a deleted data directory comes back with the same ones.
+/usr/bin/python3 "$here/rabbitmq_definitions.py" "$home/definitions.json" || die "FLURRTY_RABBITMQ_USERS could not be read."
+cat >"$home/advanced.config" <<EOF
+[{rabbit, [{tcp_listeners, [{"127.0.0.1", $FLURRTY_RABBITMQ_PORT}]},
+           {load_definitions, "$home/definitions.json"},
+           {loopback_users, []},
+           {vm_memory_high_watermark, {absolute, "1024MiB"}},
+           {disk_free_limit, "256MB"},
+           {log, [{console, [{enabled, true}, {level, warning}]}, {file, [{file, false}]}]}]}].
+EOF
+echo '[].' >"$home/enabled_plugins"
+
+# RabbitMQ 3 looks at every file of every plugin it knows before it starts; we need the broker itself only, which halves the time.
+plugins=()
+for part in /usr/lib/rabbitmq/lib/rabbitmq_server-3.*/plugins/rabbit{,_common}-[0-9]*; do
+  if [ -e "$part" ]; then
+    plugins+=("$part")
+  fi
+done
+if [ ${#plugins[@]} = 2 ]; then
+  find "$home/plugins" -mindepth 1 -delete
+  ln -s "${plugins[@]}" "$home/plugins/"
+  export RABBITMQ_PLUGINS_DIR=$home/plugins
+fi
+
+export HOME=$home # the Erlang cookie
+export RABBITMQ_NODENAME=rabbit@localhost
+export RABBITMQ_NODE_IP_ADDRESS=127.0.0.1
+export RABBITMQ_NODE_PORT=$FLURRTY_RABBITMQ_PORT
+export RABBITMQ_MNESIA_BASE=$home/mnesia
+export RABBITMQ_LOG_BASE=$home/log
+export RABBITMQ_LOGS=-
+export RABBITMQ_CONFIG_FILE=$home/none
+export RABBITMQ_ADVANCED_CONFIG_FILE=$home/advanced.config
+export RABBITMQ_ENABLED_PLUGINS_FILE=$home/enabled_plugins
+export RABBITMQ_CONF_ENV_FILE=$home/none
+# A named node that neither listens for other nodes nor asks epmd for anything: no daemon is started and no further port is opened.
+# The port it is told to name as its own is only recorded.
+export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+S 2:2 +sbwt none -sname rabbit@localhost -dist_listen false -start_epmd false -erl_epmd_port $FLURRTY_RABBITMQ_PORT"
+# Makes the start script become the Erlang machine instead of standing between it and us.
+export detached=1
+# The passwords are in the definitions as salted hashes; nothing else needs them.
+unset FLURRTY_RABBITMQ_USERS
+
+say "starting RabbitMQ on 127.0.0.1:$FLURRTY_RABBITMQ_PORT, data in $home"
+start_child KILL "$server"
+follow_child
