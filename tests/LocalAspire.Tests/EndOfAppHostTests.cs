@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 
@@ -9,6 +10,7 @@ public sealed class EndOfAppHostTests
     private const int Interrupt = 2;
     private const int Kill = 9;
     private const int Terminate = 15;
+    private readonly ConcurrentQueue<string> _output = new();
 
     [Theory]
     [InlineData(Kill, 15)]
@@ -39,7 +41,7 @@ public sealed class EndOfAppHostTests
         await Deadline.UntilAsync(() => Task.FromResult(string.Join("; ", Tagged(tag))), left => left.Length == 0, "no process", 10);
     }
 
-    private static Process Start(params string[] args)
+    private Process Start(params string[] args)
     {
         var start = new ProcessStartInfo("dotnet")
         {
@@ -51,24 +53,24 @@ public sealed class EndOfAppHostTests
             Environment = { ["DOTNET_LOCALASPIRE_TEST_TAG"] = Guid.NewGuid().ToString("N") },
         };
         start.ArgumentList.Add(typeof(Projects.Fixture_AppHost).Assembly.Location);
-        foreach (var arg in args)
+        foreach (var arg in (string[])["--DcpPublisher:RandomizePorts=true", .. args])
         {
             start.ArgumentList.Add(arg);
         }
 
         var process = Process.Start(start)!;
-        process.OutputDataReceived += (_, _) => { };
-        process.ErrorDataReceived += (_, _) => { };
+        process.OutputDataReceived += (_, line) => _output.Enqueue(line.Data ?? "");
+        process.ErrorDataReceived += (_, line) => _output.Enqueue(line.Data ?? "");
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         return process;
     }
 
-    private static async Task<string> WaitForAllAsync(Process appHost)
+    private async Task<string> WaitForAllAsync(Process appHost)
     {
         var tag = TagOf(appHost.Id);
         await Deadline.UntilAsync(
-            () => Task.FromResult(string.Join("; ", Tagged(tag))),
+            () => Task.FromResult($"{string.Join("; ", Tagged(tag))}\n{string.Join('\n', _output)}"),
             seen => seen.Contains("aspire-managed", StringComparison.Ordinal)
                 && seen.Contains("http.server", StringComparison.Ordinal)
                 && Count(seen, "Flurrty.Fixture.Web.dll") == 3,
