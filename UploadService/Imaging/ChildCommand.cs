@@ -60,7 +60,9 @@ internal sealed class ChildCommand
             WorkingDirectory = "/",
         };
         start.Environment.Clear();
-        Add(start, $"--data={_options.ChildMemory.ToString(CultureInfo.InvariantCulture)}", "--nofile=32", "--core=0", "--");
+
+        // At 32 descriptors the runtime dies when it compiles again after some seconds of idleness.
+        Add(start, $"--data={_options.ChildMemory.ToString(CultureInfo.InvariantCulture)}", "--nofile=64", "--core=0", "--");
         if (confinement == Confinement.None)
         {
             foreach (var (name, value) in Variables(_library))
@@ -78,7 +80,7 @@ internal sealed class ChildCommand
 
     private void AddSandbox(ProcessStartInfo start, Confinement confinement)
     {
-        Add(start, "/usr/bin/bwrap");
+        Add(start, _options.SandboxProgram);
         if (confinement == Confinement.OwnUser)
         {
             // Root needs no user namespace; the capabilities that change the user are dropped with it.
@@ -93,7 +95,11 @@ internal sealed class ChildCommand
         Add(start, "--die-with-parent", "--new-session", "--clearenv");
 
         // Parents of bind mounts are closed to others unless they are made first.
-        Add(start, "--perms", "0755", "--dir", "/usr", "--perms", "0755", "--dir", "/usr/bin", "--perms", "0755", "--dir", "/etc");
+        foreach (var parent in new[] { "/usr", "/usr/bin", "/etc", "/app", "/vips" })
+        {
+            Add(start, "--perms", "0755", "--dir", parent);
+        }
+
         Add(start, "--ro-bind", "/usr/lib", "/usr/lib", "--ro-bind-try", "/usr/lib64", "/usr/lib64");
         Add(start, "--symlink", "usr/lib", "/lib", "--symlink", "usr/lib64", "/lib64");
         Add(start, "--ro-bind-try", "/etc/alternatives", "/etc/alternatives", "--ro-bind-try", "/etc/ld.so.cache", "/etc/ld.so.cache");
@@ -108,7 +114,7 @@ internal sealed class ChildCommand
             Add(start, "--ro-bind", _library, $"/vips/{Path.GetFileName(_library)}");
         }
 
-        Add(start, "--proc", "/proc", "--dev", "/dev", "--chmod", "0755", "/app", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/");
+        Add(start, "--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/");
         foreach (var (name, value) in Variables(_library is null ? null : $"/vips/{Path.GetFileName(_library)}"))
         {
             Add(start, "--setenv", name, value);

@@ -42,6 +42,9 @@ internal sealed class ImagingChildProcess : IDisposable
 
     public int ProcessId => _process.Id;
 
+    /// <summary>Whether it died while it had nothing to do.</summary>
+    public bool HasExited => _process.HasExited;
+
     public Version LibraryVersion { get; private set; } = new();
 
     public int Photos { get; private set; }

@@ -5,6 +5,9 @@ namespace Flurrty.UploadService.Imaging;
 /// <summary>Configuration section <c>Imaging</c>: what becomes of a photo, and the children that do it.</summary>
 public sealed class ImagingOptions
 {
+    /// <summary>A <see cref="LibraryPath"/> that asks for the distribution's libvips.so.42.</summary>
+    public const string SystemLibrary = "system";
+
     /// <summary>Longest side of a stored photo in pixels; larger ones are shrunk, smaller ones kept.</summary>
     [Range(256, 8192)]
     public int LongestSide { get; set; } = 1536;
@@ -49,8 +52,12 @@ public sealed class ImagingOptions
     [Range(128L * 1024 * 1024, 64L * 1024 * 1024 * 1024)]
     public long ChildMemory { get; set; } = 512L * 1024 * 1024;
 
-    /// <summary>The libvips to load; empty for artifacts/imaging, and where that is missing the system's.</summary>
+    /// <summary>The libvips to load; empty for artifacts/imaging and, where that is missing, the system's; <see cref="SystemLibrary"/> for the system's at once.</summary>
     public string LibraryPath { get; set; } = "";
+
+    /// <summary>The program that makes the sandbox.</summary>
+    [Required]
+    public string SandboxProgram { get; set; } = "/usr/bin/bwrap";
 
     /// <summary>Whether a child may run without namespaces where the system denies them. Null: in Development only.</summary>
     public bool? AllowUnconfined { get; set; }

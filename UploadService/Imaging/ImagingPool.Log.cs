@@ -18,4 +18,7 @@ internal sealed partial class ImagingPool
 
     [LoggerMessage(3005, LogLevel.Error, "An imaging child cannot be started: {Reason}")]
     private static partial void LogNotStarted(ILogger logger, string reason);
+
+    [LoggerMessage(3006, LogLevel.Warning, "An imaging child had ended while it had nothing to do")]
+    private static partial void LogGone(ILogger logger);
 }

@@ -17,12 +17,13 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
     private readonly CancellationTokenSource _stopping = new();
     private ChildCommand? _command;
     private Confinement _confinement;
+    private int _stopped;
 
     /// <summary>How the children are shut in.</summary>
     public Confinement Confinement => _confinement;
 
     /// <summary>Process ids of the running children, as this process sees them.</summary>
-    public IReadOnlyCollection<int> ProcessIds => [.. _processIds.Values];
+    public IReadOnlyList<int> ProcessIds => [.. _processIds.Values];
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -40,8 +41,7 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
 
     public Task StopAsync(CancellationToken cancellationToken)
     {
-        _jobs.CompleteAdding();
-        _stopping.Cancel();
+        Stop();
         return Task.CompletedTask;
     }
 
@@ -69,7 +69,7 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
 
     public void Dispose()
     {
-        _stopping.Cancel();
+        Stop();
         foreach (var thread in _threads)
         {
             _ = thread.Join(TimeSpan.FromSeconds(2));
@@ -77,6 +77,15 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
 
         _jobs.Dispose();
         _stopping.Dispose();
+    }
+
+    private void Stop()
+    {
+        if (Interlocked.Exchange(ref _stopped, 1) == 0)
+        {
+            _jobs.CompleteAdding();
+            _stopping.Cancel();
+        }
     }
 
     private void Choose()
@@ -123,6 +132,14 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
                 if (!job.TryTake())
                 {
                     continue;
+                }
+
+                if (child is { HasExited: true })
+                {
+                    // It was not this photo that ended it.
+                    LogGone(logger);
+                    child.Dispose();
+                    child = null;
                 }
 
                 child ??= TryStart(slot);

@@ -8,6 +8,11 @@ internal static class VipsLocation
     /// <summary>The path of the library, or null for the system's.</summary>
     public static string? Find(string configured, string baseDirectory)
     {
+        if (string.Equals(configured, ImagingOptions.SystemLibrary, StringComparison.Ordinal))
+        {
+            return null;
+        }
+
         if (configured.Length > 0)
         {
             return File.Exists(configured) ? Path.GetFullPath(configured) : throw new InvalidOperationException($"Imaging:LibraryPath is not a file: {configured}");

@@ -37,19 +37,31 @@ public class DistributedApplication : IHost, IAsyncDisposable
         return new DistributedApplicationBuilder(options, settings: null);
     }
 
+    /// <summary>Whether the caller is the AppHost's own code while a test is in command: the test starts and stops the application.</summary>
+    private bool IsEntryPointOfTest => _interception is not null && DistributedApplicationInterception.Current == _interception;
+
     /// <summary>Starts all resources; returns when each is started, or failed to.</summary>
-    public Task StartAsync(CancellationToken cancellationToken = default) => _host.StartAsync(cancellationToken);
+    public async Task StartAsync(CancellationToken cancellationToken = default)
+    {
+        if (IsEntryPointOfTest)
+        {
+            await _interception!.WhenStartedAsync();
+            return;
+        }
+
+        await _host.StartAsync(cancellationToken);
+        _interception?.Started();
+    }
 
     /// <summary>Stops all resources.</summary>
-    public Task StopAsync(CancellationToken cancellationToken = default) => _host.StopAsync(cancellationToken);
+    public Task StopAsync(CancellationToken cancellationToken = default) => IsEntryPointOfTest ? Task.CompletedTask : _host.StopAsync(cancellationToken);
 
     /// <summary>Starts all resources and stops them when asked by a signal.</summary>
     public async Task RunAsync(CancellationToken cancellationToken = default)
     {
-        if (_interception is not null)
+        if (IsEntryPointOfTest)
         {
-            // A test starts and stops the application; the AppHost's own code waits until that is over.
-            await _interception.WhenDisposedAsync();
+            await _interception!.WhenDisposedAsync();
             return;
         }
 
@@ -77,6 +89,11 @@ public class DistributedApplication : IHost, IAsyncDisposable
     /// <inheritdoc />
     public virtual async ValueTask DisposeAsync()
     {
+        if (IsEntryPointOfTest)
+        {
+            return;
+        }
+
         try
         {
             await ((IAsyncDisposable)_host).DisposeAsync();

@@ -145,6 +145,7 @@ internal sealed class DistributedApplicationBuilder : IDistributedApplicationBui
         Services.AddOptions<DcpOptions>().Configure<IConfiguration, AppHostMetadata>((dcp, configuration, host) => dcp.Read(configuration, host));
         Services.AddSingleton<DcpHost>();
         Services.AddSingleton<ApplicationOrchestrator>();
+        Services.AddSingleton<ResourceServiceHost>();
         Services.AddSingleton<DashboardLauncher>();
 
         // Hosted services start in this order and stop in the reverse one: the orchestrator blocks until all resources started.

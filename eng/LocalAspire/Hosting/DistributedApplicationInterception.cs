@@ -7,6 +7,7 @@ internal sealed class DistributedApplicationInterception(
     Action<DistributedApplication> onBuilt)
 {
     private static readonly AsyncLocal<DistributedApplicationInterception?> Ambient = new();
+    private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _disposed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     internal static DistributedApplicationInterception? Current
@@ -21,6 +22,10 @@ internal sealed class DistributedApplicationInterception(
     internal void Building(DistributedApplicationBuilder builder) => onBuilding(builder);
 
     internal void Built(DistributedApplication application) => onBuilt(application);
+
+    internal void Started() => _started.TrySetResult();
+
+    internal Task WhenStartedAsync() => Task.WhenAny(_started.Task, _disposed.Task);
 
     internal void Disposed() => _disposed.TrySetResult();
 

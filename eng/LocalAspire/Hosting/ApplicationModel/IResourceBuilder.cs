@@ -15,17 +15,17 @@ public interface IResourceBuilder<out T>
     where T : IResource
 {
     /// <summary>The application that it is part of.</summary>
-    public IDistributedApplicationBuilder ApplicationBuilder { get; }
+    IDistributedApplicationBuilder ApplicationBuilder { get; }
 
     /// <summary>The resource.</summary>
-    public T Resource { get; }
+    T Resource { get; }
 
     /// <summary>Adds an annotation.</summary>
-    public IResourceBuilder<T> WithAnnotation<TAnnotation>(TAnnotation annotation, ResourceAnnotationMutationBehavior behavior = ResourceAnnotationMutationBehavior.Append)
+    IResourceBuilder<T> WithAnnotation<TAnnotation>(TAnnotation annotation, ResourceAnnotationMutationBehavior behavior = ResourceAnnotationMutationBehavior.Append)
         where TAnnotation : IResourceAnnotation;
 
     /// <summary>Adds an annotation.</summary>
-    public IResourceBuilder<T> WithAnnotation<TAnnotation>(ResourceAnnotationMutationBehavior behavior = ResourceAnnotationMutationBehavior.Append)
+    IResourceBuilder<T> WithAnnotation<TAnnotation>(ResourceAnnotationMutationBehavior behavior = ResourceAnnotationMutationBehavior.Append)
         where TAnnotation : IResourceAnnotation, new() => WithAnnotation(new TAnnotation(), behavior);
 }
 

@@ -7,10 +7,10 @@ public interface IResourceAnnotation;
 public interface IResource
 {
     /// <summary>The name, unique in the application.</summary>
-    public string Name { get; }
+    string Name { get; }
 
     /// <summary>What is attached to the resource.</summary>
-    public ResourceAnnotationCollection Annotations { get; }
+    ResourceAnnotationCollection Annotations { get; }
 }
 
 /// <summary>The annotations of a resource, in the order in which they were added.</summary>

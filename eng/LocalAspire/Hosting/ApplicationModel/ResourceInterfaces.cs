@@ -22,7 +22,7 @@ public interface IComputeResource : IResource;
 public interface IResourceWithParent : IResource
 {
     /// <summary>The resource that this one belongs to.</summary>
-    public IResource Parent { get; }
+    IResource Parent { get; }
 }
 
 /// <summary>A resource that is part of another one of a known type.</summary>
@@ -30,7 +30,7 @@ public interface IResourceWithParent<out T> : IResourceWithParent
     where T : IResource
 {
     /// <summary>The resource that this one belongs to.</summary>
-    public new T Parent { get; }
+    new T Parent { get; }
 
     IResource IResourceWithParent.Parent => Parent;
 }
@@ -39,17 +39,17 @@ public interface IResourceWithParent<out T> : IResourceWithParent
 public interface IResourceWithConnectionString : IResource, IManifestExpressionProvider, IValueProvider, IValueWithReferences
 {
     /// <summary>The connection string as an expression over endpoints and parameters.</summary>
-    public ReferenceExpression ConnectionStringExpression { get; }
+    ReferenceExpression ConnectionStringExpression { get; }
 
     /// <summary>The environment variable that carries the connection string; by default <c>ConnectionStrings__{name}</c>.</summary>
-    public string? ConnectionStringEnvironmentVariable => null;
+    string? ConnectionStringEnvironmentVariable => null;
 
     /// <summary>The connection string, once everything it refers to is known.</summary>
-    public ValueTask<string?> GetConnectionStringAsync(CancellationToken cancellationToken = default) =>
+    ValueTask<string?> GetConnectionStringAsync(CancellationToken cancellationToken = default) =>
         ConnectionStringExpression.GetValueAsync(cancellationToken);
 
     /// <summary>Parts of the connection string that a reference injects as separate variables.</summary>
-    public IEnumerable<KeyValuePair<string, ReferenceExpression>> GetConnectionProperties() => [];
+    IEnumerable<KeyValuePair<string, ReferenceExpression>> GetConnectionProperties() => [];
 
     string IManifestExpressionProvider.ValueExpression => $"{{{Name}.connectionString}}";
 

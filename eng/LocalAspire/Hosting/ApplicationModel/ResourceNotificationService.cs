@@ -140,30 +140,15 @@ public partial class ResourceNotificationService : IDisposable
     public async IAsyncEnumerable<ResourceEvent> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _disposed.Token);
-        var channel = Channel.CreateUnbounded<ResourceEvent>(new UnboundedChannelOptions { SingleReader = true });
-        lock (_gate)
+        using var subscription = Subscribe();
+        foreach (var known in subscription.Known)
         {
-            foreach (var known in _latest.Values)
-            {
-                channel.Writer.TryWrite(known);
-            }
-
-            _watchers.Add(channel);
+            yield return known;
         }
 
-        try
+        await foreach (var change in subscription.Changes.ReadAllAsync(either.Token))
         {
-            await foreach (var change in channel.Reader.ReadAllAsync(either.Token))
-            {
-                yield return change;
-            }
-        }
-        finally
-        {
-            lock (_gate)
-            {
-                _watchers.Remove(channel);
-            }
+            yield return change;
         }
     }
 
@@ -210,6 +195,17 @@ public partial class ResourceNotificationService : IDisposable
     {
         _disposed.Cancel();
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>What is known about every resource, and a place where each change from then on arrives.</summary>
+    internal Subscription Subscribe()
+    {
+        var channel = Channel.CreateUnbounded<ResourceEvent>(new UnboundedChannelOptions { SingleReader = true });
+        lock (_gate)
+        {
+            _watchers.Add(channel);
+            return new Subscription(this, channel, [.. _latest.Values]);
+        }
     }
 
     internal static string Describe(CustomResourceSnapshot snapshot)
@@ -363,6 +359,22 @@ public partial class ResourceNotificationService : IDisposable
             }
 
             return $"Resource '{resourceName}' failed to {what} before the operation was cancelled: {(states.Length > 0 ? string.Join(", ", states) : "nothing is known about it")}.";
+        }
+    }
+
+    /// <summary>Somebody who listens to changes.</summary>
+    internal sealed class Subscription(ResourceNotificationService owner, Channel<ResourceEvent> channel, IReadOnlyList<ResourceEvent> known) : IDisposable
+    {
+        internal IReadOnlyList<ResourceEvent> Known { get; } = known;
+
+        internal ChannelReader<ResourceEvent> Changes => channel.Reader;
+
+        public void Dispose()
+        {
+            lock (owner._gate)
+            {
+                owner._watchers.Remove(channel);
+            }
         }
     }
 

@@ -4,21 +4,21 @@ namespace Aspire.Hosting.ApplicationModel;
 public interface IValueProvider
 {
     /// <summary>The value, as soon as it is known.</summary>
-    public ValueTask<string?> GetValueAsync(CancellationToken cancellationToken = default);
+    ValueTask<string?> GetValueAsync(CancellationToken cancellationToken = default);
 }
 
 /// <summary>A value that has a written form before it is known.</summary>
 public interface IManifestExpressionProvider
 {
     /// <summary>The written form, for example <c>{api.bindings.http.url}</c>.</summary>
-    public string ValueExpression { get; }
+    string ValueExpression { get; }
 }
 
 /// <summary>A value that is made of others.</summary>
 public interface IValueWithReferences
 {
     /// <summary>What the value is made of.</summary>
-    public IEnumerable<object> References { get; }
+    IEnumerable<object> References { get; }
 }
 
 /// <summary>The connection string of a resource as the value of a variable.</summary>

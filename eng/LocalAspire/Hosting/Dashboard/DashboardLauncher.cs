@@ -14,7 +14,8 @@ internal sealed partial class DashboardLauncher(
     DistributedApplicationOptions applicationOptions,
     IOptions<DcpOptions> options,
     IConfiguration configuration,
-    ILogger<DistributedApplication> logger) : IAsyncDisposable
+    ResourceServiceHost resourceService,
+    ILogger<DistributedApplication> logger)
 {
     internal const string ResourceName = "aspire-dashboard";
     private const string Ui = "http";
@@ -26,14 +27,11 @@ internal sealed partial class DashboardLauncher(
 
     private bool IsAnonymous => configuration.GetValue("ASPIRE_DASHBOARD_UNSECURED_ALLOW_ANONYMOUS", defaultValue: false);
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-
-    internal Task PrepareAsync(DistributedApplicationModel model, CancellationToken cancellationToken)
+    internal async Task PrepareAsync(DistributedApplicationModel model, CancellationToken cancellationToken)
     {
-        cancellationToken.ThrowIfCancellationRequested();
         if (applicationOptions.DisableDashboard)
         {
-            return Task.CompletedTask;
+            return;
         }
 
         var program = options.Value.RequireDashboard();
@@ -49,8 +47,10 @@ internal sealed partial class DashboardLauncher(
         }));
         Resource.Annotations.Add(new EnvironmentCallbackAnnotation(ConfigureAsync));
         model.Resources.Insert(0, Resource);
-        return Task.CompletedTask;
+        await resourceService.StartAsync(cancellationToken);
     }
+
+    internal Task StopAsync() => resourceService.StopAsync();
 
     internal async Task<OtlpTarget?> GetOtlpAsync(CancellationToken cancellationToken)
     {
@@ -94,6 +94,9 @@ internal sealed partial class DashboardLauncher(
         variables["ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL"] = Listen(OtlpGrpc);
         variables["ASPIRE_DASHBOARD_OTLP_HTTP_ENDPOINT_URL"] = Listen(OtlpHttp);
         variables["ASPIRE_DASHBOARD_API_ENABLED"] = "true";
+        variables["ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL"] = resourceService.Address.ToString();
+        variables["DASHBOARD__RESOURCESERVICECLIENT__AUTHMODE"] = "ApiKey";
+        variables["DASHBOARD__RESOURCESERVICECLIENT__APIKEY"] = new SecretText(resourceService.ApiKey);
         variables["DASHBOARD__OTLP__SUPPRESSUNSECUREDTELEMETRYMESSAGE"] = "true";
         if (IsAnonymous)
         {

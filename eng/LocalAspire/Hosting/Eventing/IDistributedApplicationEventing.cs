@@ -9,7 +9,7 @@ namespace Aspire.Hosting.Eventing;
     public interface IDistributedApplicationResourceEvent : IDistributedApplicationEvent
     {
         /// <summary>The resource.</summary>
-        public IResource Resource { get; }
+        IResource Resource { get; }
     }
 
     /// <summary>A registered handler.</summary>
@@ -34,18 +34,18 @@ namespace Aspire.Hosting.Eventing;
     public interface IDistributedApplicationEventing
     {
         /// <summary>Calls back on every event of a type.</summary>
-        public DistributedApplicationEventSubscription Subscribe<T>(Func<T, CancellationToken, Task> callback)
+        DistributedApplicationEventSubscription Subscribe<T>(Func<T, CancellationToken, Task> callback)
             where T : IDistributedApplicationEvent;
 
         /// <summary>Calls back on every event of a type about one resource.</summary>
-        public DistributedApplicationEventSubscription Subscribe<T>(IResource resource, Func<T, CancellationToken, Task> callback)
+        DistributedApplicationEventSubscription Subscribe<T>(IResource resource, Func<T, CancellationToken, Task> callback)
             where T : IDistributedApplicationResourceEvent;
 
         /// <summary>Takes a handler away.</summary>
-        public void Unsubscribe(DistributedApplicationEventSubscription subscription);
+        void Unsubscribe(DistributedApplicationEventSubscription subscription);
 
         /// <summary>Calls the handlers one after the other.</summary>
-        public Task PublishAsync<T>(T @event, CancellationToken cancellationToken = default)
+        Task PublishAsync<T>(T @event, CancellationToken cancellationToken = default)
             where T : IDistributedApplicationEvent;
     }
 

@@ -61,7 +61,7 @@ internal sealed partial class ApplicationOrchestrator(
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await _stopping.CancelAsync();
-        await dcpHost.StopAsync();
+        await Task.WhenAll(dcpHost.StopAsync(), dashboard.StopAsync());
         await Task.WhenAll(_background).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
@@ -69,7 +69,6 @@ internal sealed partial class ApplicationOrchestrator(
     {
         // The host does not call StopAsync when the start was interrupted.
         await StopAsync(CancellationToken.None);
-        await dashboard.DisposeAsync();
     }
 
     /// <summary>Starts a process that does not run, or that waits.</summary>
