@@ -282,26 +282,28 @@ internal sealed class PredictionEngine(
     {
         if (Wants(prediction, webhookEvent))
         {
-            Send(prediction, webhookEvent, Wire.NewMessageId());
+            _ = SendAsync(prediction, webhookEvent, Wire.NewMessageId());
         }
     }
 
-    private void Completed(Prediction prediction) => Send(prediction, WebhookEvent.Completed, prediction.CompletedMessageId);
+    private void Completed(Prediction prediction) => _ = SendAsync(prediction, WebhookEvent.Completed, prediction.CompletedMessageId);
 
-    private void Send(Prediction prediction, string webhookEvent, string messageId)
+    private async Task SendAsync(Prediction prediction, string webhookEvent, string messageId)
     {
         var message = new WebhookMessage(
             messageId, prediction.Id, prediction.Account, prediction.Model, webhookEvent, new Uri(prediction.Webhook!), Wire.Bytes(Render(prediction, origin.Of(prediction.Origin))));
-        _ = Task.Run(
-            async () =>
+        try
+        {
+            await webhooks.SendAsync(message);
+            if (webhookEvent == WebhookEvent.Completed)
             {
-                await webhooks.SendAsync(message);
-                if (webhookEvent == WebhookEvent.Completed)
-                {
-                    predictions.Change(prediction.Id, current => current with { CompletedDelivered = true });
-                }
-            },
-            CancellationToken.None);
+                predictions.Change(prediction.Id, current => current with { CompletedDelivered = true });
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The process ends; the webhook is sent again by the next one.
+        }
     }
 }
 
@@ -345,7 +347,7 @@ internal static partial class Predictions
             HttpContext context, string id, PredictionStore predictions, PredictionEngine engine, TrainingStore trainings, TrainingEngine trainingEngine, Origin origin, TimeProvider time) =>
             predictions.Find(id, context.Account().Username) is { } prediction
                 ? Reply.Json(200, PredictionEngine.Render(engine.Cancel(id) ?? prediction, origin.Of(context.Request)))
-                : await Trainings.CancelAsync(context, id, TrainingForm.AsPrediction, trainings, trainingEngine, origin, time));
+                : await Trainings.CancelAsync(context, id, trainings, trainingEngine, origin, time));
     }
 
     public static IReadOnlyList<Input> InputsOf(string model) => model == Catalog.FluxDevLora.FullName ? Schemas.BaseModelInputs : Schemas.FineTuneInputs;

@@ -129,7 +129,7 @@ internal enum TrainingForm
     /// <summary>In a list: without logs.</summary>
     Listed,
 
-    /// <summary>As the routes of predictions show it; clients wait for trainings there.</summary>
+    /// <summary>As the routes of predictions show it, where clients wait for trainings, and the answer to a cancel.</summary>
     AsPrediction,
 }
 

@@ -214,7 +214,7 @@ internal sealed partial class TrainingEngine(
             early["output"] = TrainingWire.OutputOf(training, origin.Of(training.Origin));
 
             // The runner sends this one before it goes on to the end.
-            var sent = Send(training, WebhookEvent.Output, Wire.NewMessageId(), Wire.Bytes(early));
+            var sent = SendAsync(training, WebhookEvent.Output, Wire.NewMessageId(), Wire.Bytes(early));
             await Task.WhenAny(sent, Task.Delay(LongestOutput, time, cancellationToken));
         }
 
@@ -339,40 +339,35 @@ internal sealed partial class TrainingEngine(
     {
         if (Wants(training, webhookEvent))
         {
-            _ = Send(training, webhookEvent, Wire.NewMessageId(), TrainingWire.Bytes(training, origin.Of(training.Origin), TrainingForm.Full, time.GetUtcNow()));
+            _ = SendAsync(training, webhookEvent, Wire.NewMessageId(), TrainingWire.Bytes(training, origin.Of(training.Origin), TrainingForm.Full, time.GetUtcNow()));
         }
     }
 
     private void Completed(Training training)
     {
         byte[] body = TrainingWire.Bytes(training, origin.Of(training.Origin), TrainingForm.Full, time.GetUtcNow());
-        _ = Send(training, WebhookEvent.Completed, training.CompletedMessageId, body);
+        _ = SendAsync(training, WebhookEvent.Completed, training.CompletedMessageId, body);
     }
 
-    private Task Send(Training training, string webhookEvent, string messageId, byte[] body)
+    private async Task SendAsync(Training training, string webhookEvent, string messageId, byte[] body)
     {
         var message = new WebhookMessage(messageId, training.Id, training.Account, training.Destination, webhookEvent, new Uri(training.Webhook!), body);
-        return Task.Run(
-            async () =>
+        try
+        {
+            await webhooks.SendAsync(message);
+            if (webhookEvent == WebhookEvent.Completed)
             {
-                try
-                {
-                    await webhooks.SendAsync(message);
-                    if (webhookEvent == WebhookEvent.Completed)
-                    {
-                        trainings.Change(training.Id, current => current with { CompletedDelivered = true });
-                    }
-                }
-                catch (OperationCanceledException)
-                {
-                    // The process ends; the webhook is sent again by the next one.
-                }
-                catch (Exception error)
-                {
-                    LogWebhook(logger, error, training.Id);
-                }
-            },
-            CancellationToken.None);
+                trainings.Change(training.Id, current => current with { CompletedDelivered = true });
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The process ends; the webhook is sent again by the next one.
+        }
+        catch (Exception error)
+        {
+            LogWebhook(logger, error, training.Id);
+        }
     }
 
     [LoggerMessage(EventId = 10, Level = LogLevel.Error, Message = "The training {TrainingId} failed inside the sandbox")]

@@ -10,7 +10,7 @@ using Microsoft.Extensions.Options;
 namespace Flurrty.Sandbox.Replicate;
 
 /// <summary>One attempt to deliver a webhook, for whoever asks what was sent.</summary>
-internal sealed record WebhookAttempt(string MessageId, string RunId, string Event, int Attempt, DateTimeOffset At, int? Status, string? Error);
+internal sealed record WebhookAttempt(string MessageId, string RunId, string Event, int Attempt, DateTimeOffset DueAt, DateTimeOffset At, int? Status, string? Error);
 
 /// <summary>A webhook that is due.</summary>
 internal sealed record WebhookMessage(string Id, string RunId, string Account, string Destination, string Event, Uri Url, byte[] Body)
@@ -46,10 +46,24 @@ internal sealed partial class Webhooks(
     public bool MayUpdate(string runId) => !_lastSent.TryGetValue(runId, out long at) || time.GetElapsedTime(at) >= Throttle;
 
     /// <summary>Starts the delivery; the task ends when it was taken or given up.</summary>
-    public async Task SendAsync(WebhookMessage message)
+    public Task SendAsync(WebhookMessage message)
+    {
+        // Whoever asks next whether an update may be sent has to see this one.
+        _lastSent[message.RunId] = time.GetTimestamp();
+        var due = TimeProvider.System.GetUtcNow();
+        return Task.Run(() => DeliverAsync(message, due), CancellationToken.None);
+    }
+
+    public static string Sign(string secret, string id, string timestamp, ReadOnlySpan<byte> body)
+    {
+        byte[] key = Convert.FromBase64String(secret["whsec_".Length..]);
+        byte[] prefix = Encoding.UTF8.GetBytes($"{id}.{timestamp}.");
+        return "v1," + Convert.ToBase64String(HMACSHA256.HashData(key, (byte[])[.. prefix, .. body]));
+    }
+
+    private async Task DeliverAsync(WebhookMessage message, DateTimeOffset due)
     {
         var stopping = lifetime.ApplicationStopping;
-        _lastSent[message.RunId] = time.GetTimestamp();
         var quirk = faults.TakeWebhook(message.Destination, message.Event);
         var done = _completed.GetOrAdd(message.RunId, _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         try
@@ -72,15 +86,15 @@ internal sealed partial class Webhooks(
                     break;
             }
 
-            await DeliverAsync(message, quirk, stopping);
+            await DeliverAsync(message, due, quirk, stopping);
             if (quirk?.Kind == FaultKind.Duplicate)
             {
-                await DeliverAsync(message, quirk, stopping);
+                await DeliverAsync(message, due, quirk, stopping);
             }
 
             if (quirk?.Kind == FaultKind.OutOfOrder && message.Event == WebhookEvent.Completed)
             {
-                await DeliverAsync(Stale(message), quirk, stopping);
+                await DeliverAsync(Stale(message), due, quirk, stopping);
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -99,21 +113,14 @@ internal sealed partial class Webhooks(
         }
     }
 
-    public static string Sign(string secret, string id, string timestamp, ReadOnlySpan<byte> body)
-    {
-        byte[] key = Convert.FromBase64String(secret["whsec_".Length..]);
-        byte[] prefix = Encoding.UTF8.GetBytes($"{id}.{timestamp}.");
-        return "v1," + Convert.ToBase64String(HMACSHA256.HashData(key, (byte[])[.. prefix, .. body]));
-    }
-
-    private async Task DeliverAsync(WebhookMessage message, FaultAction? quirk, CancellationToken cancellationToken)
+    private async Task DeliverAsync(WebhookMessage message, DateTimeOffset due, FaultAction? quirk, CancellationToken cancellationToken)
     {
         var replicate = options.Value.Replicate;
         int attempts = message.Insists ? replicate.WebhookAttempts : 1;
         var pause = replicate.WebhookRetryDelay;
         for (int attempt = 1; attempt <= attempts; attempt++)
         {
-            if (await TryAsync(message, quirk, attempt, replicate.WebhookTimeout, cancellationToken))
+            if (await TryAsync(message, due, quirk, attempt, replicate.WebhookTimeout, cancellationToken))
             {
                 return;
             }
@@ -126,7 +133,7 @@ internal sealed partial class Webhooks(
         }
     }
 
-    private async Task<bool> TryAsync(WebhookMessage message, FaultAction? quirk, int attempt, TimeSpan timeout, CancellationToken cancellationToken)
+    private async Task<bool> TryAsync(WebhookMessage message, DateTimeOffset due, FaultAction? quirk, int attempt, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var now = TimeProvider.System.GetUtcNow();
         if (quirk?.Kind == FaultKind.OldTimestamp)
@@ -162,7 +169,7 @@ internal sealed partial class Webhooks(
             error = "timed out";
         }
 
-        Remember(new WebhookAttempt(message.Id, message.RunId, message.Event, attempt, now, status, error));
+        Remember(new WebhookAttempt(message.Id, message.RunId, message.Event, attempt, due, now, status, error));
         bool taken = status is >= 200 and < 300;
         if (!taken)
         {

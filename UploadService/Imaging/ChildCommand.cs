@@ -60,7 +60,9 @@ internal sealed class ChildCommand
             WorkingDirectory = "/",
         };
         start.Environment.Clear();
-        Add(start, $"--data={_options.ChildMemory.ToString(CultureInfo.InvariantCulture)}", "--nofile=32", "--core=0", "--");
+
+        // At 32 descriptors the runtime dies when it compiles again after some seconds of idleness.
+        Add(start, $"--data={_options.ChildMemory.ToString(CultureInfo.InvariantCulture)}", "--nofile=64", "--core=0", "--");
         if (confinement == Confinement.None)
         {
             foreach (var (name, value) in Variables(_library))

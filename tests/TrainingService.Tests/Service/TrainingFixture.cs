@@ -30,7 +30,9 @@ public sealed class TrainingFixture : IAsyncLifetime
 
     private readonly TicketKeys _keys = new();
     private readonly string _sandboxData = Directory.CreateTempSubdirectory("flurrty-sandbox-").FullName;
+    private readonly SemaphoreSlim _sharing = new(1, 1);
     private NativePostgres _postgres = null!;
+    private ChildProcess? _shared;
     private IHost _seeder = null!;
 
     internal ChildProcess Sandbox { get; private set; } = null!;
@@ -65,6 +67,12 @@ public sealed class TrainingFixture : IAsyncLifetime
 
     public async Task DisposeAsync()
     {
+        _sharing.Dispose();
+        if (_shared is not null)
+        {
+            await _shared.DisposeAsync();
+        }
+
         _seeder.Dispose();
         Admin.Dispose();
         await Sandbox.DisposeAsync();
@@ -73,8 +81,42 @@ public sealed class TrainingFixture : IAsyncLifetime
         Directory.Delete(_sandboxData, recursive: true);
     }
 
+    /// <summary>One running service for the tests that neither kill nor configure it; no fault is left from an earlier test.</summary>
+    internal async Task<ChildProcess> SharedServiceAsync()
+    {
+        await _sharing.WaitAsync();
+        try
+        {
+            await Admin.ClearFaultsAsync();
+            _shared ??= await StartServiceAsync();
+            Surroundings.WebhookTarget = _shared.Address;
+            Surroundings.ChangeWebhook = null;
+            return _shared;
+        }
+        finally
+        {
+            _sharing.Release();
+        }
+    }
+
+    /// <summary>Stops the shared service, so that a test's own is the only one.</summary>
+    internal async Task StopSharedAsync()
+    {
+        await Admin.ClearFaultsAsync();
+        Surroundings.ChangeWebhook = null;
+        if (_shared is { } shared)
+        {
+            _shared = null;
+            await shared.DisposeAsync();
+        }
+    }
+
     /// <summary>Starts TrainingService with short times; a test changes what it is about.</summary>
-    internal Task<ChildProcess> StartServiceAsync(params (string Name, string Value)[] changes)
+    internal Task<ChildProcess> StartServiceAsync(params (string Name, string Value)[] changes) =>
+        ChildProcess.StartAsync("TrainingService", VariablesWith(changes));
+
+    /// <summary>The variables of a service with short times, and a test's changes to them.</summary>
+    internal IReadOnlyDictionary<string, string> VariablesWith(params (string Name, string Value)[] changes)
     {
         var variables = new Dictionary<string, string>(StringComparer.Ordinal)
         {
@@ -109,7 +151,7 @@ public sealed class TrainingFixture : IAsyncLifetime
             variables[name.Replace(":", "__", StringComparison.Ordinal)] = value;
         }
 
-        return ChildProcess.StartAsync("TrainingService", variables);
+        return variables;
     }
 
     /// <summary>Has the command consumed, as the broker would.</summary>

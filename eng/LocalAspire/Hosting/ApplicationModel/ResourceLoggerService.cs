@@ -13,7 +13,7 @@ public readonly record struct LogLine(int LineNumber, string Content, bool IsErr
 /// <summary>Keeps the last lines of every resource's log and hands on new ones.</summary>
 public sealed class ResourceLoggerService(TimeProvider timeProvider)
 {
-    private const int Kept = 10_000;
+    private const int MostKept = 10_000;
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Backlog> _backlogs = new(StringComparer.OrdinalIgnoreCase);
 
@@ -54,13 +54,15 @@ public sealed class ResourceLoggerService(TimeProvider timeProvider)
     public async IAsyncEnumerable<IReadOnlyList<LogLine>> GetAllAsync(string resourceName)
     {
         await Task.CompletedTask;
-        IReadOnlyList<LogLine> lines;
+        yield return Kept(resourceName);
+    }
+
+    internal IReadOnlyList<LogLine> Kept(string id)
+    {
         lock (_gate)
         {
-            lines = [.. BacklogOf(resourceName).Lines];
+            return [.. BacklogOf(id).Lines];
         }
-
-        yield return lines;
     }
 
     internal void Append(string id, string timestampedText, bool isError)
@@ -69,7 +71,7 @@ public sealed class ResourceLoggerService(TimeProvider timeProvider)
         {
             var backlog = BacklogOf(id);
             var line = new LogLine(++backlog.LastNumber, timestampedText, isError);
-            if (backlog.Lines.Count == Kept)
+            if (backlog.Lines.Count == MostKept)
             {
                 backlog.Lines.Dequeue();
             }
@@ -94,7 +96,7 @@ public sealed class ResourceLoggerService(TimeProvider timeProvider)
     private async IAsyncEnumerable<IReadOnlyList<LogLine>> WatchCoreAsync(string id, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         // A watcher that is too slow loses old lines; the numbers show the gap.
-        var channel = Channel.CreateBounded<LogLine>(new BoundedChannelOptions(2 * Kept) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
+        var channel = Channel.CreateBounded<LogLine>(new BoundedChannelOptions(2 * MostKept) { FullMode = BoundedChannelFullMode.DropOldest, SingleReader = true });
         lock (_gate)
         {
             var backlog = BacklogOf(id);
