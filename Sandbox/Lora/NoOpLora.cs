@@ -9,7 +9,7 @@ internal enum LoraDamage
     None,
 
     /// <summary>One element of the first tensor is not a number.</summary>
-    NaN,
+    Nan,
 
     /// <summary>One element of the first tensor is infinite.</summary>
     Infinity,
@@ -66,10 +66,10 @@ internal sealed class NoOpLora(IReadOnlyList<FluxModule> modules, int rank, int 
             while (left > 0)
             {
                 int count = (int)Math.Min(left, source.Length);
-                if (first && damage is LoraDamage.NaN or LoraDamage.Infinity)
+                if (first && damage is LoraDamage.Nan or LoraDamage.Infinity)
                 {
                     byte[] bad = source.AsSpan(0, count).ToArray();
-                    BinaryPrimitives.WriteHalfLittleEndian(bad, damage == LoraDamage.NaN ? Half.NaN : Half.PositiveInfinity);
+                    BinaryPrimitives.WriteHalfLittleEndian(bad, damage == LoraDamage.Nan ? Half.NaN : Half.PositiveInfinity);
                     await output.WriteAsync(bad, cancellationToken);
                 }
                 else

@@ -264,7 +264,7 @@ internal sealed class PredictionEngine(
         }
 
         invoice.End(id, status, ended.PredictTime ?? 0, Cost(ended), now);
-        accounts.Change(ended.Account, account => account with { Credit = account.Credit - Cost(ended) });
+        accounts.Charge(ended.Account, Cost(ended));
         if (!ended.CompletedDelivered)
         {
             Completed(ended);
@@ -347,7 +347,7 @@ internal static partial class Predictions
             HttpContext context, string id, PredictionStore predictions, PredictionEngine engine, TrainingStore trainings, TrainingEngine trainingEngine, Origin origin, TimeProvider time) =>
             predictions.Find(id, context.Account().Username) is { } prediction
                 ? Reply.Json(200, PredictionEngine.Render(engine.Cancel(id) ?? prediction, origin.Of(context.Request)))
-                : await Trainings.CancelAsync(context, id, TrainingForm.AsPrediction, trainings, trainingEngine, origin, time));
+                : await Trainings.CancelAsync(context, id, trainings, trainingEngine, origin, time));
     }
 
     public static IReadOnlyList<Input> InputsOf(string model) => model == Catalog.FluxDevLora.FullName ? Schemas.BaseModelInputs : Schemas.FineTuneInputs;

@@ -22,14 +22,14 @@ internal static class Trainings
                 context.Request,
                 $"{url}/v1/trainings",
                 options.Value.Replicate.PageSize,
-                trainings.All.Where(training => training.Account == account),
+                trainings.Of(account),
                 training => training.Number,
                 training => TrainingWire.Render(training, url, TrainingForm.Listed, now));
         });
         v1.MapGet("/trainings/{id}", (HttpContext context, string id, TrainingStore trainings, Origin origin, TimeProvider time) =>
             trainings.Find(id, context.Account().Username) is { } training ? Show(context, training, origin, time, TrainingForm.Full) : Missing());
         v1.MapPost("/trainings/{id}/cancel", (HttpContext context, string id, TrainingStore trainings, TrainingEngine engine, Origin origin, TimeProvider time) =>
-            CancelAsync(context, id, TrainingForm.Full, trainings, engine, origin, time));
+            CancelAsync(context, id, trainings, engine, origin, time));
     }
 
     public static Reply Missing() => Reply.Problem(404, "The requested resource could not be found.", "Not found");
@@ -38,7 +38,7 @@ internal static class Trainings
         Reply.Raw(status, "application/json", TrainingWire.Bytes(training, origin.Of(context.Request), form, time.GetUtcNow()));
 
     public static async Task<IResult> CancelAsync(
-        HttpContext context, string id, TrainingForm form, TrainingStore trainings, TrainingEngine engine, Origin origin, TimeProvider time)
+        HttpContext context, string id, TrainingStore trainings, TrainingEngine engine, Origin origin, TimeProvider time)
     {
         if (trainings.Find(id, context.Account().Username) is not { } training)
         {
@@ -51,7 +51,7 @@ internal static class Trainings
             await engine.WaitAsync(id, context.RequestAborted);
         }
 
-        return Show(context, canceled ?? trainings.Find(id)!, origin, time, form);
+        return Show(context, canceled ?? trainings.Find(id)!, origin, time, TrainingForm.AsPrediction);
     }
 
     private static async Task<IResult> CreateAsync(

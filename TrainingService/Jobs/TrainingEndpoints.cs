@@ -229,7 +229,7 @@ internal static class TrainingEndpoints
         public static (DateTimeOffset CreatedAt, Guid Id)? Parse(string text)
         {
             Span<byte> bytes = stackalloc byte[64];
-            if (text.Length > 80 || !Base64Url.TryDecodeFromChars(text, bytes, out var length))
+            if (text.Length > 80 || !Base64Url.IsValid(text) || !Base64Url.TryDecodeFromChars(text, bytes, out var length))
             {
                 return null;
             }

@@ -58,7 +58,7 @@ internal static class LoraFile
             CheckLayout(tensors, file.Length - LengthPrefix - (long)headerLength);
             return tensors;
         }
-        catch (Exception broken) when (broken is JsonException or EndOfStreamException or InvalidOperationException or FormatException)
+        catch (Exception broken) when (broken is JsonException or EndOfStreamException or InvalidOperationException or FormatException or KeyNotFoundException)
         {
             throw new ModelInvalidException("The header is no safetensors header.", broken);
         }

@@ -29,7 +29,7 @@ internal sealed class WebhookToken
     public static WebhookToken? Parse(string text)
     {
         Span<byte> random = stackalloc byte[Bytes];
-        return text.Length == Characters && Base64Url.TryDecodeFromChars(text, random, out var length) && length == Bytes
+        return text.Length == Characters && Base64Url.IsValid(text) && Base64Url.TryDecodeFromChars(text, random, out var length) && length == Bytes
             ? new WebhookToken(text, SHA256.HashData(random))
             : null;
     }

@@ -133,7 +133,18 @@ internal static class PhotoEndpoints
             return TypedResults.StatusCode(StatusCodes.Status304NotModified);
         }
 
-        var content = await store.GetAsync(key, cancellationToken);
+        Stream content;
+        try
+        {
+            content = await store.GetAsync(key, cancellationToken);
+        }
+        catch (Exception problem) when (StoreFailures.Is(problem, cancellationToken))
+        {
+            context.Response.Headers.Remove(HeaderNames.ETag);
+            context.Response.GetTypedHeaders().CacheControl = new CacheControlHeaderValue { NoStore = true };
+            throw PhotoProblems.StorageUnavailable();
+        }
+
         context.Response.RegisterForDisposeAsync(content);
         context.Response.ContentLength = length;
         return TypedResults.Stream(content, Jpeg);

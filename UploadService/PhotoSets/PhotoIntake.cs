@@ -17,7 +17,8 @@ internal sealed record IntakeOutcome(string? FileName, Photo? Photo, PhotoProble
 /// Takes one received file into a set. Order of the effects: a removal is scheduled for the objects' keys, the objects are put,
 /// then one transaction writes the row and cancels the removal. Whatever is cut off in between is removed later.
 /// </summary>
-internal sealed class PhotoIntake(IServiceScopeFactory scopes, ImagingPool imaging, ObjectStore store, RemovalSignal removals)
+internal sealed partial class PhotoIntake(
+    IServiceScopeFactory scopes, ImagingPool imaging, ObjectStore store, RemovalSignal removals, ILogger<PhotoIntake> logger)
 {
     private const string Jpeg = "image/jpeg";
 
@@ -117,9 +118,17 @@ internal sealed class PhotoIntake(IServiceScopeFactory scopes, ImagingPool imagi
         using var activity = Source.StartActivity("photo store");
         using var photo = image.OpenPhoto();
         using var thumbnail = image.OpenThumbnail();
-        await Task.WhenAll(
-            store.PutAsync(ObjectKeys.Photo(accountId, photoSetId, photoId), photo, photo.Length, Jpeg, cancellationToken),
-            store.PutAsync(ObjectKeys.Thumbnail(accountId, photoSetId, photoId), thumbnail, thumbnail.Length, Jpeg, cancellationToken));
+        try
+        {
+            await Task.WhenAll(
+                store.PutAsync(ObjectKeys.Photo(accountId, photoSetId, photoId), photo, photo.Length, Jpeg, cancellationToken),
+                store.PutAsync(ObjectKeys.Thumbnail(accountId, photoSetId, photoId), thumbnail, thumbnail.Length, Jpeg, cancellationToken));
+        }
+        catch (Exception problem) when (StoreFailures.Is(problem, cancellationToken))
+        {
+            LogNotStored(logger, problem.Message);
+            throw PhotoProblems.StorageUnavailable();
+        }
     }
 
     private async Task<IntakeOutcome> RecordAsync(UploadsContext db, Photo photo, CancellationToken cancellationToken)
@@ -186,4 +195,7 @@ internal sealed class PhotoIntake(IServiceScopeFactory scopes, ImagingPool imagi
         PhotoFormat.Webp => "webp",
         _ => "other",
     };
+
+    [LoggerMessage(3101, LogLevel.Warning, "A photo could not be stored: {Reason}")]
+    private static partial void LogNotStored(ILogger logger, string reason);
 }

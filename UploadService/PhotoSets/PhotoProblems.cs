@@ -61,6 +61,9 @@ internal static class PhotoProblems
     public static ProblemException TooSlow() => new(
         408, "upload_too_slow", "The photo came too slowly.", "Send it again over a faster connection, or fewer at a time. What was accepted before is kept.");
 
+    public static ProblemException StorageUnavailable() => new(
+        503, "storage_unavailable", "Photos cannot be stored or read at the moment.", "Try again in a few seconds; what was accepted is not stored twice.");
+
     public static ProblemException Unavailable() => new(
         503, "imaging_unavailable", "Photos cannot be decoded at the moment.", "Send the same photos again in a few seconds; what was accepted is not stored twice.");
 }

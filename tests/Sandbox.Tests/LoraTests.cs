@@ -133,7 +133,7 @@ public sealed class LoraTests
     }
 
     [Theory]
-    [InlineData("na-n")]
+    [InlineData("nan")]
     [InlineData("infinity")]
     public async Task Lora_WithADamagedElement_IsOtherwiseWhole(string damage)
     {

@@ -11,7 +11,7 @@ internal sealed class ReplicateWebhookSecret(ReplicateClient client, IOptions<Re
 
     private readonly SemaphoreSlim _reading = new(1, 1);
     private string? _secret;
-    private long _readAt;
+    private long? _readAgainAt;
 
     public async ValueTask<WebhookVerdict> VerifyAsync(WebhookDelivery delivery, CancellationToken cancellationToken)
     {
@@ -37,13 +37,17 @@ internal sealed class ReplicateWebhookSecret(ReplicateClient client, IOptions<Re
         await _reading.WaitAsync(cancellationToken);
         try
         {
-            if (_secret is not null
-                && (!string.Equals(_secret, known, StringComparison.Ordinal) || time.GetElapsedTime(_readAt) < LeastTimeBetweenReads))
+            if (_secret is not null)
             {
-                return _secret;
+                if (!string.Equals(_secret, known, StringComparison.Ordinal)
+                    || (_readAgainAt is { } last && time.GetElapsedTime(last) < LeastTimeBetweenReads))
+                {
+                    return _secret;
+                }
+
+                _readAgainAt = time.GetTimestamp();
             }
 
-            _readAt = time.GetTimestamp();
             _secret = await client.GetWebhookSecretAsync(cancellationToken);
             return _secret;
         }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.RegularExpressions;
 using Flurrty.NativeInfrastructure;
@@ -13,6 +14,8 @@ internal sealed partial class ChildProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly StringBuilder _output = new();
     private readonly TaskCompletionSource<Uri> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private readonly TaskCompletionSource<int> _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private ChildProcess(Process process) => _process = process;
 
@@ -29,9 +32,24 @@ internal sealed partial class ChildProcess : IAsyncDisposable
         }
     }
 
-    public bool HasExited => _process.HasExited;
-
     public static async Task<ChildProcess> StartAsync(string project, IReadOnlyDictionary<string, string> variables)
+    {
+        var running = await LaunchAsync(project, variables);
+        try
+        {
+            running.Address = await running._listening.Task.WaitAsync(StartTimeout);
+        }
+        catch (Exception problem)
+        {
+            await running.DisposeAsync();
+            throw new InvalidOperationException($"{project} did not start:\n{running.Output}", problem);
+        }
+
+        return running;
+    }
+
+    /// <summary>Starts a program without waiting for it to listen.</summary>
+    public static async Task<ChildProcess> LaunchAsync(string project, IReadOnlyDictionary<string, string> variables)
     {
         var assembly = Path.Combine(Repository.Root, project, "bin", Configuration, "net10.0", $"Flurrty.{project}.dll");
         var start = new ProcessStartInfo("setpriv")
@@ -61,49 +79,59 @@ internal sealed partial class ChildProcess : IAsyncDisposable
             process.BeginErrorReadLine();
             started.SetResult(child);
             process.WaitForExit();
-            child._listening.TrySetException(new InvalidOperationException($"{project} ended with code {process.ExitCode}"));
+            var code = process.ExitCode;
+            child._listening.TrySetException(new InvalidOperationException($"{project} ended with code {code}"));
+            child._exited.SetResult(code);
         })
         {
             IsBackground = true,
         }.Start();
-        var running = await started.Task;
-        try
-        {
-            running.Address = await running._listening.Task.WaitAsync(StartTimeout);
-        }
-        catch (Exception problem)
-        {
-            await running.DisposeAsync();
-            throw new InvalidOperationException($"{project} did not start:\n{running.Output}", problem);
-        }
-
-        return running;
+        return await started.Task;
     }
 
     /// <summary>SIGKILL: no chance to say anything.</summary>
     public async Task KillAsync()
     {
-        if (!_process.HasExited)
+        if (!_exited.Task.IsCompleted)
         {
-            _process.Kill();
+            Signal(9);
         }
 
-        await _process.WaitForExitAsync();
+        await _exited.Task;
+    }
+
+    /// <summary>SIGSTOP: it does nothing, but all that it holds stays held.</summary>
+    public void Pause() => Signal(19);
+
+    /// <summary>SIGCONT.</summary>
+    public void Resume() => Signal(18);
+
+    /// <summary>SIGTERM, as an orchestrator stops it.</summary>
+    public async Task<int> StopAsync(TimeSpan timeout)
+    {
+        Signal(15);
+        return await _exited.Task.WaitAsync(timeout);
     }
 
     /// <summary>Waits for the end and returns the exit code.</summary>
-    public async Task<int> WaitForExitAsync(TimeSpan timeout)
-    {
-        using var limit = new CancellationTokenSource(timeout);
-        await _process.WaitForExitAsync(limit.Token);
-        return _process.ExitCode;
-    }
+    public Task<int> WaitForExitAsync(TimeSpan timeout) => _exited.Task.WaitAsync(timeout);
 
     public async ValueTask DisposeAsync()
     {
         await KillAsync();
         _process.Dispose();
     }
+
+    private void Signal(int signal)
+    {
+        if (Kill(_process.Id, signal) != 0)
+        {
+            throw new InvalidOperationException($"Signal {signal} could not be sent.");
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Kill(int processId, int signal);
 
     private static string Configuration =>
 #if DEBUG

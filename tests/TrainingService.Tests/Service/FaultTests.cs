@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Flurrty.TrainingService.Jobs;
 
 namespace Flurrty.TrainingService.Tests.Service;
 
@@ -302,7 +303,7 @@ public sealed class FaultTests(TrainingFixture fixture)
 
         var job = await fixture.TrainAsync();
         jobId = job.JobId;
-        await fixture.ConsumeAsync<Jobs.DatasetBuiltConsumer, Contracts.Uploads.DatasetBuilt>(new Contracts.Uploads.DatasetBuilt
+        await fixture.ConsumeAsync<DatasetBuiltConsumer, Contracts.Uploads.DatasetBuilt>(new Contracts.Uploads.DatasetBuilt
         {
             AccountId = job.AccountId,
             CausedBy = job.CausedBy,
@@ -325,7 +326,7 @@ public sealed class FaultTests(TrainingFixture fixture)
         var service = await fixture.SharedServiceAsync();
         var job = await fixture.TrainAsync(configure: static values => values["provider"] = "replicate");
         fixture.Surroundings.DatasetAnswers[job.JobId] = 404;
-        await fixture.ConsumeAsync<Jobs.DatasetRefusedConsumer, Contracts.Uploads.DatasetRefused>(new Contracts.Uploads.DatasetRefused
+        await fixture.ConsumeAsync<DatasetRefusedConsumer, Contracts.Uploads.DatasetRefused>(new Contracts.Uploads.DatasetRefused
         {
             AccountId = job.AccountId,
             CausedBy = job.CausedBy,

@@ -39,6 +39,11 @@ internal sealed class Surroundings : IAsyncDisposable
     /// <summary>Answers of UploadService that depart from 200, by job.</summary>
     public ConcurrentDictionary<Guid, int> DatasetAnswers { get; } = new();
 
+    private TaskCompletionSource? _holdPut;
+
+    /// <summary>Never answers the next put of an object; the task ends when it has come.</summary>
+    public Task HoldNextPut() => (_holdPut = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+
     public string DatasetSha256 => Convert.ToHexStringLower(SHA256.HashData(_dataset));
 
     public int DatasetBytes => _dataset.Length;
@@ -128,6 +133,10 @@ internal sealed class Surroundings : IAsyncDisposable
         var key = context.Request.Path.Value!["/models".Length..].TrimStart('/');
         switch (context.Request.Method)
         {
+            case "PUT" when key.Length > 0 && Interlocked.Exchange(ref _holdPut, null) is { } held:
+                held.SetResult();
+                await Task.Delay(Timeout.Infinite, context.RequestAborted).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                break;
             case "PUT" when key.Length > 0:
                 using (var body = new MemoryStream())
                 {

@@ -112,7 +112,11 @@ public sealed class TrainingFixture : IAsyncLifetime
     }
 
     /// <summary>Starts TrainingService with short times; a test changes what it is about.</summary>
-    internal Task<ChildProcess> StartServiceAsync(params (string Name, string Value)[] changes)
+    internal Task<ChildProcess> StartServiceAsync(params (string Name, string Value)[] changes) =>
+        ChildProcess.StartAsync("TrainingService", VariablesWith(changes));
+
+    /// <summary>The variables of a service with short times, and a test's changes to them.</summary>
+    internal IReadOnlyDictionary<string, string> VariablesWith(params (string Name, string Value)[] changes)
     {
         var variables = new Dictionary<string, string>(StringComparer.Ordinal)
         {
@@ -147,7 +151,7 @@ public sealed class TrainingFixture : IAsyncLifetime
             variables[name.Replace(":", "__", StringComparison.Ordinal)] = value;
         }
 
-        return ChildProcess.StartAsync("TrainingService", variables);
+        return variables;
     }
 
     /// <summary>Has the command consumed, as the broker would.</summary>

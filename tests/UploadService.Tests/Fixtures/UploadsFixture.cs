@@ -85,6 +85,9 @@ public sealed class UploadsFixture : IAsyncLifetime
 
     internal HttpClient Anonymous() => new() { BaseAddress = Address };
 
+    /// <summary>A caller of another instance of the service.</summary>
+    internal HttpClient As(Guid accountId, Uri address) => new(new Signing(Signer("gateway"), TicketKind.User, accountId)) { BaseAddress = address };
+
     private HttpClient Client(string issuer, TicketKind kind, Guid accountId) => new(new Signing(Signer(issuer), kind, accountId)) { BaseAddress = Address };
 
     internal Dictionary<string, string?> Settings()

@@ -30,6 +30,11 @@ builder.AddProject<Projects.Fixture_Web>("front")
     .WithReplicas(2);
 builder.AddExecutable("later", "sleep", ".", "600").WithExplicitStart();
 
+if (builder.Configuration["Fixture:Throw"] == "true")
+{
+    throw new InvalidOperationException("the fixture was asked to throw");
+}
+
 if (builder.Configuration["Fixture:Hold"] == "true")
 {
     // Something that never ends, and somebody who waits for its end.
