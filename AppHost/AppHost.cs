@@ -1,1 +1,59 @@
-return;
+using Flurrty.AppHost;
+using Flurrty.AppHost.Infrastructure;
+
+var builder = DistributedApplication.CreateBuilder(args);
+var data = DataDirectory.Of(builder);
+var keys = builder.AddKeys(data);
+var infrastructure = builder.AddInfrastructure(data);
+var isStrict = bool.TryParse(builder.Configuration["Sandbox:Strict"], out var strict) && strict;
+
+var sandbox = builder.AddProject<Projects.Sandbox>("sandbox").WithHttpEndpoint()
+    .WithEnvironment("Sandbox__DataDirectory", data.Below("sandbox"))
+    .WithEnvironment("Sandbox__Strict", isStrict ? "true" : "false")
+    .WithEnvironment("Sandbox__SecondsPerTraining", builder.Configuration["Sandbox:SecondsPerTraining"] ?? "6")
+    .WithEnvironment("Sandbox__Tokens__0", keys.ReplicateToken)
+    .WithEnvironment("Sandbox__AdminToken", keys.SandboxAdmin)
+    .WithHttpHealthCheck("/health");
+
+var migrations = builder.AddProject<Projects.Migrations>("migrations")
+    .WithDatabaseOwners(infrastructure)
+    .WaitFor(infrastructure.Databases);
+
+var uploads = builder.AddProject<Projects.UploadService>("uploads").WithHttpEndpoint()
+    .WithDatabase(infrastructure, "uploads").WithMessaging(infrastructure, "uploads").WithStore(infrastructure, "uploads", "photos")
+    .WithTickets(keys, "uploads")
+    .WithHttpHealthCheck("/health")
+    .WaitForCompletion(migrations);
+
+var training = builder.AddProject<Projects.TrainingService>("training").WithHttpEndpoint()
+    .WithDatabase(infrastructure, "training").WithMessaging(infrastructure, "training").WithStore(infrastructure, "training", "models")
+    .WithTickets(keys, "training", keys.TrainingSigning)
+    .WithReference(uploads)
+    .WithEnvironment("Replicate__BaseUrl", ReferenceExpression.Create($"{sandbox.GetEndpoint("http")}/v1"))
+    .WithEnvironment("Replicate__ApiToken", keys.ReplicateToken)
+    .WithHttpHealthCheck("/health")
+    .WaitForCompletion(migrations).WaitFor(sandbox);
+
+var registry = builder.AddProject<Projects.RegistryService>("registry").WithHttpEndpoint()
+    .WithDatabase(infrastructure, "registry").WithMessaging(infrastructure, "registry")
+    .WithTickets(keys, "registry", keys.RegistrySigning)
+    .WithReference(uploads).WithReference(training)
+    .WithHttpHealthCheck("/health")
+    .WaitForCompletion(migrations);
+
+var gateway = builder.AddProject<Projects.Gateway>("gateway").WithHttpEndpoint()
+    .WithTickets(keys, "gateway", keys.GatewaySigning)
+    .WithDevelopmentAccounts(keys)
+    .WithReference(uploads).WithReference(training).WithReference(registry)
+    .WithExternalHttpEndpoints()
+    .WithHttpHealthCheck("/health")
+    .WaitFor(uploads).WaitFor(training).WaitFor(registry);
+
+if (!isStrict)
+{
+    // A strict provider refuses loopback webhooks, as the real ones do: then the driver looks by itself.
+    training.WithEnvironment("PublicBaseUrl", gateway.GetEndpoint("http"));
+}
+
+builder.AddTopologyFile(data, keys, infrastructure, gateway, sandbox);
+builder.Build().Run();

@@ -3,6 +3,7 @@ using Flurrty.Gateway.Documents;
 using Flurrty.Gateway.Limits;
 using Flurrty.Gateway.Routing;
 using Flurrty.ServiceDefaults;
+using Microsoft.Extensions.Options;
 
 var builder = WebApplication.CreateSlimBuilder(args);
 builder.AddServiceDefaults();
@@ -12,6 +13,7 @@ builder.AddRouting();
 builder.AddDocuments();
 
 var app = builder.Build();
+app.Services.GetRequiredService<IStartupValidator>().Validate();
 app.UseAddressLimit();
 app.MapDefaultEndpoints();
 app.UseAccountLimit();

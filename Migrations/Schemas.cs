@@ -1,4 +1,6 @@
 using Flurrty.RegistryService.Persistence;
+using Flurrty.TrainingService.Persistence;
+using Flurrty.UploadService.Persistence;
 
 namespace Flurrty.Migrations;
 
@@ -8,5 +10,7 @@ internal static class Schemas
     public static IReadOnlyList<Schema> All { get; } =
     [
         Schema.Of<RegistryDbContext>("registry", options => new RegistryDbContext(options)),
+        Schema.Of<TrainingContext>("training", options => new TrainingContext(options)),
+        Schema.Of<UploadsContext>("uploads", options => new UploadsContext(options)),
     ];
 }

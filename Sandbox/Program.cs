@@ -1,2 +1,4 @@
-var app = WebApplication.CreateSlimBuilder(args).Build();
-app.Run();
+using Flurrty.Sandbox;
+
+await using var app = SandboxApplication.Create(args);
+await app.RunAsync();

@@ -1,2 +1,34 @@
-var app = WebApplication.CreateSlimBuilder(args).Build();
+using Flurrty.ServiceDefaults;
+using Flurrty.ServiceDefaults.Data;
+using Flurrty.ServiceDefaults.Storage;
+using Flurrty.ServiceDefaults.Tickets;
+using Flurrty.TrainingService.Driving;
+using Flurrty.TrainingService.Jobs;
+using Flurrty.TrainingService.Models;
+using Flurrty.TrainingService.Persistence;
+using Flurrty.TrainingService.Providers;
+using Flurrty.TrainingService.Providers.Replicate;
+using Flurrty.TrainingService.Webhooks;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.AddServiceDefaults();
+builder.AddCallerTickets();
+builder.AddTicketSigner();
+builder.AddTenantDatabase<TrainingContext>(TrainingContext.DatabaseName);
+builder.AddObjectStore("models");
+builder.AddJobs();
+builder.AddReplicate();
+builder.AddWebhooks();
+builder.AddModels();
+builder.AddDriving();
+builder.Services.AddOpenApi();
+
+var app = builder.Build();
+app.MapDefaultEndpoints();
+app.MapOpenApi().AllowAnonymous();
+app.MapTrainings();
+app.MapProviders();
+app.MapInternalTrainings();
+app.MapInternalModels();
+app.MapReplicateWebhooks();
 app.Run();

@@ -4,5 +4,5 @@ namespace Flurrty.Gateway.Accounts;
 internal interface IApiKeys
 {
     /// <summary>The account of a well-formed key; null when nobody has it.</summary>
-    public ValueTask<Guid?> FindAccountAsync(string key, CancellationToken cancellationToken);
+    ValueTask<Guid?> FindAccountAsync(string key, CancellationToken cancellationToken);
 }

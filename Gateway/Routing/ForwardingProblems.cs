@@ -1,5 +1,4 @@
 using Flurrty.ServiceDefaults.Problems;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Mvc;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -24,7 +23,7 @@ internal static class ForwardingProblems
             return;
         }
 
-        var problem = For(error, context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize);
+        var problem = For(error, RequestBodies.MostOf(context));
         if (problem.Status >= StatusCodes.Status500InternalServerError)
         {
             context.Response.Headers.RetryAfter = RetryAfterSeconds;

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using Flurrty.ServiceDefaults.Problems;
 using Flurrty.ServiceDefaults.Tickets;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
+using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.ServiceDiscovery;
 
 namespace Flurrty.Gateway.Routing;
@@ -14,13 +15,16 @@ internal static class GatewayRoutes
         builder.AddTicketSigner();
         builder.Services.AddOptions<RoutingOptions>().BindConfiguration(RoutingOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton<DistributedContextPropagator, UntrustedTraces>();
-        var options = builder.Configuration.GetSection(RoutingOptions.Section).Get<RoutingOptions>() ?? new RoutingOptions();
-        builder.Services.AddReverseProxy().LoadFromMemory(RouteTable.Routes(options), RouteTable.Clusters(options)).AddTransforms<TicketTransform>();
+        builder.Services.AddReverseProxy().AddTransforms<TicketTransform>();
+        builder.Services.AddSingleton<IProxyConfigProvider>(services =>
+        {
+            var options = services.GetRequiredService<IOptions<RoutingOptions>>().Value;
+            return new InMemoryConfigProvider(RouteTable.Routes(options), RouteTable.Clusters(options));
+        });
         builder.Services.AddSingleton<IDestinationResolver, ServiceDestinations>();
 
         // Its log scope has the path of the request, which is a capability where a provider calls back.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
-        builder.Services.Configure<KestrelServerOptions>(kestrel => kestrel.Limits.MaxRequestBodySize = options.MaxBodyBytes);
         return builder;
     }
 
@@ -30,7 +34,6 @@ internal static class GatewayRoutes
         {
             proxy.Use(RequestBodies.RefuseTooLargeAsync);
             proxy.Use(ForwardingProblems.AnswerAsync);
-            proxy.UseSessionAffinity();
             proxy.UseLoadBalancing();
         });
         app.MapFallback("{*path}", NotFoundAsync).AllowAnonymous();

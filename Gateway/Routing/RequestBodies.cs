@@ -1,17 +1,32 @@
 using Flurrty.ServiceDefaults.Problems;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Mvc;
 
 namespace Flurrty.Gateway.Routing;
 
 /// <summary>Refuses a body that says that it is too large before a byte of it is read. One that does not say is cut off while it is streamed.</summary>
 internal static class RequestBodies
 {
-    public static Task RefuseTooLargeAsync(HttpContext context, RequestDelegate next) =>
-        context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { MaxRequestBodySize: { } most } && context.Request.ContentLength > most
-            ? Problem.WriteAsync(context, TooLarge(most))
-            : next(context);
+    public static Task RefuseTooLargeAsync(HttpContext context, RequestDelegate next)
+    {
+        var most = MostOf(context);
+        if (context.Request.ContentLength is not { } length || length <= most)
+        {
+            return next(context);
+        }
 
-    public static Microsoft.AspNetCore.Mvc.ProblemDetails TooLarge(long? most) => Problem.Details(
+        // The server then reads on for a few seconds, so that a caller that is still sending gets to see the answer.
+        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } feature)
+        {
+            feature.MaxRequestBodySize = null;
+        }
+
+        return Problem.WriteAsync(context, TooLarge(most));
+    }
+
+    public static long? MostOf(HttpContext context) => context.GetReverseProxyFeature().Route.Config.MaxRequestBodySize;
+
+    public static ProblemDetails TooLarge(long? most) => Problem.Details(
         StatusCodes.Status413PayloadTooLarge,
         "request_too_large",
         "The request's body is too large.",

@@ -12,10 +12,11 @@ internal sealed class ServiceDestinations(IConfiguration configuration) : IDesti
         var resolved = new Dictionary<string, DestinationConfig>(StringComparer.OrdinalIgnoreCase);
         foreach (var (name, destination) in destinations)
         {
-            var addresses = configuration.GetSection($"services:{new Uri(destination.Address).Host}:http").GetChildren().Select(child => child.Value).OfType<string>();
+            var addresses = configuration.GetSection($"services:{new Uri(destination.Address).Host}:http").GetChildren()
+                .Select(child => child.Value).Where(address => !string.IsNullOrEmpty(address)).DefaultIfEmpty(destination.Address);
             foreach (var address in addresses)
             {
-                resolved[$"{name}[{resolved.Count}]"] = destination with { Address = address };
+                resolved[$"{name}[{resolved.Count}]"] = destination with { Address = address! };
             }
         }
 

@@ -196,7 +196,7 @@ internal sealed class CreateIdentity(RegistryDbContext db, PhotoSetSeals seals, 
     {
         if (!request.HasJsonContentType())
         {
-            return (null, Problem.Result(415, ErrorCodes.JsonRequired, "The body must be JSON.", "Send the body with Content-Type: application/json."));
+            return (null, Problem.Result(415, ErrorCodes.UnsupportedMediaType, "The body must be JSON.", "Send the body with Content-Type: application/json."));
         }
 
         var buffer = new byte[MaxBodyBytes + 1];

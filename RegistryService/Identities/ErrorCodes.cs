@@ -3,7 +3,7 @@ namespace Flurrty.RegistryService.Identities;
 /// <summary>The stable codes that a request for an identity can be refused with.</summary>
 internal static class ErrorCodes
 {
-    public const string JsonRequired = "json_required";
+    public const string UnsupportedMediaType = "unsupported_media_type";
     public const string InvalidJson = "invalid_json";
     public const string RequestTooLarge = "request_too_large";
     public const string ValidationFailed = "validation_failed";

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -26,11 +25,6 @@ public static class Problem
         }
 
         problem.Extensions["code"] = code;
-        if (Activity.Current is { } activity)
-        {
-            problem.Extensions["trace_id"] = activity.TraceId.ToHexString();
-        }
-
         return problem;
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
@@ -74,7 +75,9 @@ internal static class ProblemServices
 {
     public static IServiceCollection AddFlurrtyProblems(this IServiceCollection services)
     {
-        services.AddProblemDetails();
+        // The framework would write the whole traceparent.
+        services.AddProblemDetails(static options =>
+            options.CustomizeProblemDetails = static context => context.ProblemDetails.Extensions["trace_id"] = Activity.Current?.TraceId.ToHexString());
         services.AddExceptionHandler<ProblemExceptionHandler>();
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.SnakeCaseLower);
         services.Configure<ExceptionHandlerOptions>(options => options.SuppressDiagnosticsCallback = static _ => true);

@@ -90,7 +90,7 @@ public static class TicketAuthentication
                 return Task.FromResult(AuthenticateResult.NoResult());
             }
 
-            if (verifier.Verify(ticket, Request.Method, Request.PathBase + Request.Path) is not { } caller)
+            if (verifier.Verify(ticket, Request.Method, (Request.PathBase + Request.Path).Value ?? "") is not { } caller)
             {
                 return Task.FromResult(AuthenticateResult.Fail("The ticket is not valid here."));
             }

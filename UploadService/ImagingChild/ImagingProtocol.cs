@@ -1,10 +1,12 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 
 namespace Flurrty.ImagingChild;
 
 /// <summary>
 /// What the service asks of the child for one photo: a fixed header of little-endian numbers, followed by the file's bytes.
 /// </summary>
+[StructLayout(LayoutKind.Auto)]
 internal readonly record struct ImagingRequest(
     int FileBytes, int LongestSide, int ThumbnailSide, int Quality, int ShortestSideAccepted, long MaxPixels, long MaxLayeredPixels)
 {
@@ -35,6 +37,7 @@ internal readonly record struct ImagingRequest(
 /// <summary>
 /// What the child answers: a fixed header, followed by the photo and the thumbnail, or by the reason of a refusal in UTF-8.
 /// </summary>
+[StructLayout(LayoutKind.Auto)]
 internal readonly record struct ImagingResponse(
     PhotoRefusal Refusal, PhotoFormat Format, int Width, int Height, int SourceWidth, int SourceHeight, int PhotoBytes, int ThumbnailBytes)
 {

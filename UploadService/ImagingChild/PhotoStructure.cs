@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 
 namespace Flurrty.ImagingChild;
 
@@ -10,6 +11,7 @@ namespace Flurrty.ImagingChild;
 /// <param name="Layered">Progressive or interlaced: the decoder holds the whole picture, so a lower limit of pixels applies.</param>
 /// <param name="Animated">More than one frame.</param>
 /// <param name="EndsEarly">The file stops before its own end marker.</param>
+[StructLayout(LayoutKind.Auto)]
 internal readonly record struct PhotoStructure(int Width, int Height, bool Layered, bool Animated, bool EndsEarly)
 {
     public long Pixels => (long)Width * Height;

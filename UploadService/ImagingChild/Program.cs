@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 
 namespace Flurrty.ImagingChild;
 
@@ -12,10 +13,12 @@ internal static class Program
 {
     private static int Main()
     {
-        using var input = Console.OpenStandardInput();
-        using var output = Console.OpenStandardOutput();
+        // Files, not the console: it would bring signal handling and assemblies that take up the few descriptors.
+        using var input = new FileStream(new SafeFileHandle(0, ownsHandle: false), FileAccess.Read, bufferSize: 0);
+        using var output = new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0);
         var version = VipsLibrary.Load(Environment.GetEnvironmentVariable("FLURRTY_LIBVIPS"));
         var normalizer = new PhotoNormalizer(version);
+        SystemCallFilter.Apply();
 
         Span<byte> hello = stackalloc byte[16];
         BinaryPrimitives.WriteUInt32LittleEndian(hello, ImagingResponse.Hello);

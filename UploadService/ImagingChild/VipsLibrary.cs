@@ -148,8 +148,8 @@ internal static unsafe partial class VipsLibrary
     [LibraryImport(GObject, EntryPoint = "g_value_set_boxed")]
     public static partial void ValueSetBoxed(GValue* value, nint boxed);
 
-    [LibraryImport(GObject, EntryPoint = "g_value_get_boxed")]
-    public static partial nint ValueGetBoxed(GValue* value);
+    [LibraryImport(GObject, EntryPoint = "g_value_dup_boxed")]
+    public static partial nint ValueDupBoxed(GValue* value);
 
     [LibraryImport(GObject, EntryPoint = "g_object_set_property", StringMarshalling = StringMarshalling.Utf8)]
     public static partial void ObjectSetProperty(nint instance, string name, GValue* value);

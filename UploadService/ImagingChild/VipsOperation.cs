@@ -62,7 +62,9 @@ internal sealed unsafe class VipsOperation : IDisposable
         VipsLibrary.GValue value = default;
         VipsLibrary.ValueInit(&value, VipsLibrary.BlobType());
         VipsLibrary.ObjectGetProperty(_operation, name, &value);
-        return new VipsBytes(value);
+        var blob = VipsLibrary.ValueDupBoxed(&value);
+        VipsLibrary.ValueUnset(&value);
+        return new VipsBytes(blob);
     }
 
     public void Dispose()
@@ -77,28 +79,16 @@ internal sealed unsafe class VipsOperation : IDisposable
 }
 
 /// <summary>Encoded bytes in libvips' memory, given back on dispose.</summary>
-internal sealed unsafe class VipsBytes(VipsLibrary.GValue value) : IDisposable
+internal sealed unsafe class VipsBytes(nint blob) : IDisposable
 {
-    private VipsLibrary.GValue _value = value;
-
     public ReadOnlySpan<byte> Span
     {
         get
         {
-            fixed (VipsLibrary.GValue* box = &_value)
-            {
-                var blob = VipsLibrary.ValueGetBoxed(box);
-                var bytes = VipsLibrary.BlobGet(blob, out var length);
-                return new ReadOnlySpan<byte>((void*)bytes, checked((int)length));
-            }
+            var bytes = VipsLibrary.BlobGet(blob, out var length);
+            return new ReadOnlySpan<byte>((void*)bytes, checked((int)length));
         }
     }
 
-    public void Dispose()
-    {
-        fixed (VipsLibrary.GValue* box = &_value)
-        {
-            VipsLibrary.ValueUnset(box);
-        }
-    }
+    public void Dispose() => VipsLibrary.AreaUnref(blob);
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -41,7 +42,13 @@ public static class AspireEFPostgreSqlExtensions
 
             var source = new NpgsqlDataSourceBuilder(settings.ConnectionString) { Name = connectionName };
             source.UseLoggerFactory(services.GetService<Logging.ILoggerFactory>());
-            source.ConfigureTracing(tracing => tracing.EnableFirstResponseEvent(enable: false).EnablePhysicalOpenTracing(enable: false));
+
+            // A command that nobody's trace asks for (health checks, polling) would be a trace of its own.
+            source.ConfigureTracing(static tracing => tracing
+                .ConfigureCommandFilter(static _ => Activity.Current is { Recorded: true })
+                .ConfigureBatchFilter(static _ => Activity.Current is { Recorded: true })
+                .EnableFirstResponseEvent(enable: false)
+                .EnablePhysicalOpenTracing(enable: false));
             return source.Build();
         });
         builder.Services.AddDbContextPool<TContext>((services, options) =>

@@ -1,0 +1,64 @@
+
+namespace Flurrty.AppHost.Infrastructure;
+
+/// <summary>PostgreSQL, RabbitMQ and the S3 store, however they run, with a user per service.</summary>
+/// <param name="Databases">The PostgreSQL server.</param>
+/// <param name="Broker">The RabbitMQ server.</param>
+/// <param name="Store">The S3 store.</param>
+/// <param name="BrokerEndpoint">URL of the broker, without credentials.</param>
+/// <param name="StoreEndpoint">URL of the store.</param>
+/// <param name="DatabaseConnection">Connection string by database and role (owner, app, dispatcher).</param>
+/// <param name="MessagingConnection">Connection string by service.</param>
+/// <param name="StoreConnection">Connection string by service and bucket.</param>
+internal sealed record InfrastructureResources(
+    IResourceBuilder<IResource> Databases,
+    IResourceBuilder<IResource> Broker,
+    IResourceBuilder<IResource> Store,
+    ReferenceExpression BrokerEndpoint,
+    ReferenceExpression StoreEndpoint,
+    Func<string, string, ReferenceExpression> DatabaseConnection,
+    Func<string, ReferenceExpression> MessagingConnection,
+    Func<string, string, ReferenceExpression> StoreConnection)
+{
+    /// <summary>Each service with rows has a database of its name.</summary>
+    public static readonly IReadOnlyList<string> DatabaseNames = ["uploads", "training", "registry"];
+
+    public static readonly IReadOnlyList<string> DatabaseRoles = ["owner", "app", "dispatcher"];
+}
+
+internal static class InfrastructureExtensions
+{
+    /// <summary>Adds the infrastructure that <c>Infrastructure=native|containers</c> names; native when nothing does.</summary>
+    public static InfrastructureResources AddInfrastructure(this IDistributedApplicationBuilder builder, DataDirectory data) =>
+        (builder.Configuration["Infrastructure"] ?? "native") switch
+        {
+            "native" => NativeInfrastructure.Add(builder, data),
+#if CONTAINERS
+            "containers" => ContainerInfrastructure.Add(builder),
+#endif
+            var other => throw new InvalidOperationException(
+                $"Infrastructure={other} is not known here: native starts installed programs, containers needs the Aspire packages (./run.sh --aspire packages)."),
+        };
+
+    public static IResourceBuilder<ProjectResource> WithDatabase(this IResourceBuilder<ProjectResource> service, InfrastructureResources infrastructure, string database) =>
+        service
+            .WithEnvironment($"ConnectionStrings__{database}", infrastructure.DatabaseConnection(database, "app"))
+            .WithEnvironment($"ConnectionStrings__{database}-dispatcher", infrastructure.DatabaseConnection(database, "dispatcher"))
+            .WaitFor(infrastructure.Databases);
+
+    public static IResourceBuilder<ProjectResource> WithDatabaseOwners(this IResourceBuilder<ProjectResource> migrations, InfrastructureResources infrastructure)
+    {
+        foreach (var database in InfrastructureResources.DatabaseNames)
+        {
+            migrations.WithEnvironment($"ConnectionStrings__{database}-owner", infrastructure.DatabaseConnection(database, "owner"));
+        }
+
+        return migrations;
+    }
+
+    public static IResourceBuilder<ProjectResource> WithMessaging(this IResourceBuilder<ProjectResource> service, InfrastructureResources infrastructure, string user) =>
+        service.WithEnvironment("ConnectionStrings__messaging", infrastructure.MessagingConnection(user)).WaitFor(infrastructure.Broker);
+
+    public static IResourceBuilder<ProjectResource> WithStore(this IResourceBuilder<ProjectResource> service, InfrastructureResources infrastructure, string user, string bucket) =>
+        service.WithEnvironment($"ConnectionStrings__{bucket}", infrastructure.StoreConnection(user, bucket)).WaitFor(infrastructure.Store);
+}

@@ -1,0 +1,61 @@
+namespace Flurrty.TrainingService.Jobs;
+
+/// <summary>Where an attempt stands: one intent to buy one run at one provider. It moves forward only.</summary>
+internal enum AttemptState
+{
+    /// <summary>Written down; nothing was sent.</summary>
+    Intended,
+
+    /// <summary>Its own input lies at the provider, or the last request was refused with proof that no run was made.</summary>
+    Uploaded,
+
+    /// <summary>The request for a run may be on its way.</summary>
+    Posting,
+
+    /// <summary>The request's outcome is not known.</summary>
+    Unknown,
+
+    /// <summary>The provider named a run.</summary>
+    Running,
+
+    Succeeded,
+    Failed,
+    Canceled,
+
+    /// <summary>Proven that no run was made and that none can be.</summary>
+    NotRun,
+}
+
+internal static class AttemptStates
+{
+    public static string ToText(this AttemptState state) => state switch
+    {
+        AttemptState.Intended => "intended",
+        AttemptState.Uploaded => "uploaded",
+        AttemptState.Posting => "posting",
+        AttemptState.Unknown => "unknown",
+        AttemptState.Running => "running",
+        AttemptState.Succeeded => "succeeded",
+        AttemptState.Failed => "failed",
+        AttemptState.Canceled => "canceled",
+        AttemptState.NotRun => "not_run",
+    };
+
+    public static AttemptState Parse(string text) =>
+        Enum.GetValues<AttemptState>().First(state => string.Equals(state.ToText(), text, StringComparison.Ordinal));
+
+    public static bool IsEnded(this AttemptState state) => state >= AttemptState.Succeeded;
+
+    /// <summary>Whether an attempt may move so. Only a proof that no run was made leads back from posting.</summary>
+    public static bool MayBecome(this AttemptState from, AttemptState to) => (from, to) switch
+    {
+        (AttemptState.Posting, AttemptState.Uploaded) => true,
+        (AttemptState.Posting or AttemptState.Unknown, AttemptState.Running or AttemptState.NotRun) => true,
+        (AttemptState.Running, AttemptState.Succeeded or AttemptState.Failed or AttemptState.Canceled) => true,
+        (AttemptState.Intended or AttemptState.Uploaded, AttemptState.NotRun) => true,
+        (AttemptState.Intended, AttemptState.Uploaded) => true,
+        (AttemptState.Uploaded, AttemptState.Posting) => true,
+        (AttemptState.Posting, AttemptState.Unknown) => true,
+        _ => false,
+    };
+}

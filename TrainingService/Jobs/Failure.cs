@@ -1,0 +1,48 @@
+using Flurrty.TrainingService.Providers;
+
+namespace Flurrty.TrainingService.Jobs;
+
+/// <summary>Why a job failed, as callers are told.</summary>
+/// <param name="Category">The category.</param>
+/// <param name="Code">The stable code.</param>
+/// <param name="Retryable">Whether a retry may succeed.</param>
+/// <param name="Detail">What the debug summary says besides; never a secret.</param>
+internal sealed record Failure(ErrorCategory Category, string Code, bool Retryable, string? Detail = null)
+{
+    public static Failure DatasetRefused(string? code) => new(ErrorCategory.FileError, FailureCodes.DatasetRefused, Retryable: false, code);
+
+    public static Failure Timeout(string phase) => new(ErrorCategory.Timeout, FailureCodes.ProviderTimeout, Retryable: true, $"The phase {phase} took too long.");
+
+    public static Failure RunVanished() => new(ErrorCategory.UnknownRun, FailureCodes.ProviderRunVanished, Retryable: true, "The provider does not know the run any more.");
+
+    public static Failure UnknownRun() =>
+        new(ErrorCategory.UnknownRun, FailureCodes.UnknownRun, Retryable: false, "It could not be found out whether the provider made a run.");
+
+    /// <summary>The failure that a provider's refusal comes to once it is not waited for any longer.</summary>
+    public static Failure From(ProviderException problem) => problem.Category switch
+    {
+        ErrorCategory.Authentication => new(problem.Category, FailureCodes.ProviderAuthentication, Retryable: true, problem.Message),
+        ErrorCategory.Payment => new(problem.Category, FailureCodes.ProviderPaymentRequired, Retryable: true, problem.Message),
+        ErrorCategory.Validation or ErrorCategory.FileError => new(problem.Category, FailureCodes.ProviderRejectedInput, Retryable: false, problem.Message),
+        ErrorCategory.RateLimit => new(problem.Category, FailureCodes.ProviderRateLimited, Retryable: true, problem.Message),
+        _ => new(problem.Category, FailureCodes.ProviderUnavailable, Retryable: true, problem.Message),
+    };
+}
+
+/// <summary>The stable codes of failed trainings.</summary>
+internal static class FailureCodes
+{
+    public const string ProviderAuthentication = "provider_authentication";
+    public const string ProviderPaymentRequired = "provider_payment_required";
+    public const string ProviderRejectedInput = "provider_rejected_input";
+    public const string ProviderRateLimited = "provider_rate_limited";
+    public const string ProviderUnavailable = "provider_unavailable";
+    public const string ProviderTimeout = "provider_timeout";
+    public const string ProviderRunVanished = "provider_run_vanished";
+    public const string UnknownRun = "unknown_run";
+    public const string ModelInvalid = "model_invalid";
+    public const string ModelDownloadFailed = "model_download_failed";
+    public const string DatasetRefused = "dataset_refused";
+    public const string TrainingFailed = "training_failed";
+    public const string Canceled = "canceled";
+}

@@ -1,0 +1,181 @@
+using Flurrty.Messaging;
+using Flurrty.TrainingService.Persistence;
+using Flurrty.TrainingService.Providers;
+
+namespace Flurrty.TrainingService.Jobs;
+
+/// <summary>A change of one job inside its transaction: the rows and the messages that tell of it are committed together.</summary>
+internal sealed class JobChange(TrainingContext db, Outbox outbox, Job job, Attempt? attempt, JobStage? stage, DateTimeOffset now)
+{
+    public Job Job { get; } = job;
+
+    public DateTimeOffset Now { get; } = now;
+
+    /// <summary>The attempt at work.</summary>
+    public Attempt Attempt => CurrentAttempt ?? throw new InvalidOperationException($"The job {Job.Id} has no attempt.");
+
+    public Attempt? CurrentAttempt { get; private set; } = attempt;
+
+    private JobStage? Stage { get; set; } = stage;
+
+    /// <summary>Writes down a new job in its first state.</summary>
+    public void Open()
+    {
+        OpenStage();
+        Tell();
+    }
+
+    /// <summary>Moves the job on and tells of it.</summary>
+    public void MoveTo(JobState next)
+    {
+        if (!Job.State.MayBecome(next))
+        {
+            throw new InvalidOperationException($"The job {Job.Id} cannot move from {Job.State} to {next}.");
+        }
+
+        if (Stage is not null)
+        {
+            Stage.EndedAt = Now;
+        }
+
+        Job.State = next;
+        Job.StateSince = Now;
+        Job.Failures = 0;
+        Job.Progress = next is JobState.Failed or JobState.Canceled ? Job.Progress : Math.Max(Job.Progress, next.Progress());
+        OpenStage();
+        if (next.IsTerminal() && Stage is not null)
+        {
+            Stage.EndedAt = Now;
+        }
+
+        Tell();
+    }
+
+    /// <summary>Notes progress within the state, and tells of it when there is any.</summary>
+    public void Advance(int progress, DateTimeOffset? estimatedCompletion)
+    {
+        if (progress > Job.Progress)
+        {
+            Job.Progress = progress;
+            Job.EstimatedCompletion = estimatedCompletion;
+            Tell();
+        }
+    }
+
+    /// <summary>Writes down the intent to buy a run; nothing was sent for it yet.</summary>
+    public void OpenAttempt(string provider)
+    {
+        if (CurrentAttempt is { } last && !last.State.IsEnded())
+        {
+            throw new InvalidOperationException($"The attempt {last.Number} of the job {Job.Id} has not ended.");
+        }
+
+        Job.AttemptNumber++;
+        CurrentAttempt = new Attempt
+        {
+            Id = Guid.CreateVersion7(),
+            AccountId = Job.AccountId,
+            JobId = Job.Id,
+            Number = Job.AttemptNumber,
+            Provider = provider,
+            State = AttemptState.Intended,
+            CreatedAt = Now,
+        };
+        db.Attempts.Add(CurrentAttempt);
+    }
+
+    public void MoveAttempt(AttemptState next)
+    {
+        if (!Attempt.State.MayBecome(next))
+        {
+            throw new InvalidOperationException($"The attempt {Attempt.Number} of the job {Job.Id} cannot move from {Attempt.State} to {next}.");
+        }
+
+        Attempt.State = next;
+        if (next.IsEnded())
+        {
+            Attempt.EndedAt = Now;
+        }
+    }
+
+    /// <summary>Notes that a step went wrong and will be tried again.</summary>
+    public void NoteFailure(ProviderException problem)
+    {
+        Job.Failures++;
+        if (Stage is not null)
+        {
+            Stage.Tries++;
+            Stage.ErrorCategory = problem.Category.ToText();
+            Stage.ErrorDetail = problem.Message;
+        }
+
+        if (CurrentAttempt is { } current && !current.State.IsEnded())
+        {
+            current.ErrorCategory = problem.Category.ToText();
+            current.ErrorDetail = problem.Message;
+        }
+    }
+
+    /// <summary>Notes what a stage moved and what the provider calls it.</summary>
+    public void NoteWork(long? bytes, string? providerId)
+    {
+        if (Stage is not null)
+        {
+            Stage.Bytes = bytes ?? Stage.Bytes;
+            Stage.ProviderId = providerId ?? Stage.ProviderId;
+        }
+    }
+
+    public void Fail(Failure failure)
+    {
+        Job.FailureCategory = failure.Category.ToText();
+        Job.FailureCode = failure.Code;
+        Job.FailureRetryable = failure.Retryable;
+        Job.FailureDetail = failure.Detail;
+        if (Stage is not null)
+        {
+            Stage.ErrorCategory = Job.FailureCategory;
+            Stage.ErrorDetail = failure.Detail;
+        }
+
+        End(JobState.Failed);
+    }
+
+    public void Cancel() => End(JobState.Canceled);
+
+    public void Succeed() => End(JobState.Succeeded);
+
+    public void AskForDataset()
+    {
+        Job.DatasetAskedAt = Now;
+        outbox.AskForDataset(db, Job);
+    }
+
+    private void End(JobState end)
+    {
+        Job.EstimatedCompletion = null;
+        MoveTo(end);
+        outbox.ReleaseDataset(db, Job);
+    }
+
+    private void Tell()
+    {
+        Job.Revision++;
+        outbox.PublishState(db, Job);
+    }
+
+    private void OpenStage()
+    {
+        Job.StageNumber++;
+        Stage = new JobStage
+        {
+            AccountId = Job.AccountId,
+            JobId = Job.Id,
+            Number = Job.StageNumber,
+            State = Job.State,
+            Attempt = Job.AttemptNumber,
+            StartedAt = Now,
+        };
+        db.Stages.Add(Stage);
+    }
+}

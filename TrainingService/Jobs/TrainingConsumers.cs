@@ -1,0 +1,161 @@
+using System.Diagnostics;
+using Flurrty.Contracts.Training;
+using Flurrty.Messaging;
+using Flurrty.TrainingService.Persistence;
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+
+namespace Flurrty.TrainingService.Jobs;
+
+/// <summary>Opens the job of a version. A repeat reports where it stands.</summary>
+internal sealed class TrainIdentityConsumer(TrainingContext db, Outbox outbox) : AccountConsumer<TrainIdentity, TrainingContext>(db)
+{
+    protected override Guid AccountOf(TrainIdentity message) => message.AccountId;
+
+    protected override async Task HandleAsync(TrainIdentity message, CancellationToken cancellationToken)
+    {
+        if (await Db.Jobs.SingleOrDefaultAsync(job => job.Id == message.JobId, cancellationToken) is { } known)
+        {
+            outbox.PublishState(Db, known);
+            await Db.WakeAsync(known.Id, cancellationToken);
+            return;
+        }
+
+        var now = await Db.NowAsync(cancellationToken);
+        var job = new Job
+        {
+            Id = message.JobId,
+            AccountId = message.AccountId,
+            IdentityId = message.IdentityId,
+            CausedBy = message.CausedBy,
+            TraceParent = Activity.Current?.Id,
+            State = JobState.Accepted,
+            RequestedProvider = message.Provider,
+            Trainer = message.Trainer,
+            Preset = message.Preset,
+            Steps = message.Steps,
+            Rank = message.Rank,
+            LearningRate = message.LearningRate,
+            Resolution = message.Resolution,
+            StateSince = now,
+            CreatedAt = now,
+            UpdatedAt = now,
+            NextLookAt = now,
+        };
+        Db.Jobs.Add(job);
+        new JobChange(Db, outbox, job, attempt: null, stage: null, now).Open();
+        await Db.NotifyAsync(cancellationToken);
+    }
+}
+
+/// <summary>Asks for the end of a job. Where there is a run, the provider must confirm it.</summary>
+internal sealed class CancelTrainingConsumer(TrainingContext db, Outbox outbox) : AccountConsumer<CancelTraining, TrainingContext>(db)
+{
+    protected override Guid AccountOf(CancelTraining message) => message.AccountId;
+
+    protected override async Task HandleAsync(CancelTraining message, CancellationToken cancellationToken)
+    {
+        var job = await Db.Jobs.SingleOrDefaultAsync(row => row.Id == message.JobId, cancellationToken);
+        if (job is null)
+        {
+            // It overtook the command to train, which must find the job canceled.
+            var now = await Db.NowAsync(cancellationToken);
+            job = new Job
+            {
+                Id = message.JobId,
+                AccountId = message.AccountId,
+                CausedBy = message.CausedBy,
+                State = JobState.Canceled,
+                RequestedProvider = "auto",
+                Preset = "standard",
+                Resolution = "512",
+                StateSince = now,
+                CancelRequestedAt = now,
+                CreatedAt = now,
+                UpdatedAt = now,
+            };
+            Db.Jobs.Add(job);
+            new JobChange(Db, outbox, job, attempt: null, stage: null, now).Open();
+            return;
+        }
+
+        if (job.State.IsTerminal())
+        {
+            outbox.PublishState(Db, job);
+            return;
+        }
+
+        await Db.Jobs.Where(row => row.Id == job.Id && row.CancelRequestedAt == null)
+            .ExecuteUpdateAsync(set => set.SetProperty(row => row.CancelRequestedAt, _ => TrainingContext.Clock()), cancellationToken);
+        await Db.WakeAsync(job.Id, cancellationToken);
+    }
+}
+
+/// <summary>Opens a failed job again. A run that was lost sight of is followed on; only when the last attempt has ended is another one made.</summary>
+internal sealed class RetryTrainingConsumer(TrainingContext db, Outbox outbox) : AccountConsumer<RetryTraining, TrainingContext>(db)
+{
+    protected override Guid AccountOf(RetryTraining message) => message.AccountId;
+
+    protected override async Task HandleAsync(RetryTraining message, CancellationToken cancellationToken)
+    {
+        var job = await Db.Jobs.SingleOrDefaultAsync(row => row.Id == message.JobId, cancellationToken);
+        if (job is null)
+        {
+            return;
+        }
+
+        if (job.State != JobState.Failed || message.Revision <= job.RetryRevision)
+        {
+            outbox.PublishState(Db, job);
+            return;
+        }
+
+        var now = await Db.NowAsync(cancellationToken);
+        var attempt = await Db.Attempts.SingleOrDefaultAsync(row => row.JobId == job.Id && row.Number == job.AttemptNumber, cancellationToken);
+        var stage = await Db.Stages.SingleOrDefaultAsync(row => row.JobId == job.Id && row.Number == job.StageNumber, cancellationToken);
+        job.RetryRevision = message.Revision;
+        job.AttemptsBeforeRetry = job.AttemptNumber;
+        job.FailureCategory = null;
+        job.FailureCode = null;
+        job.FailureDetail = null;
+        job.FailureRetryable = false;
+        job.CancelRequestedAt = null;
+        job.DatasetReady = false;
+        job.DatasetRefusedCode = null;
+        job.Progress = 0;
+        job.NextLookAt = now;
+        job.Wakes++;
+        job.UpdatedAt = now;
+        if (attempt is not null)
+        {
+            attempt.StopAskedAt = null;
+            attempt.StopReason = null;
+        }
+
+        new JobChange(Db, outbox, job, attempt, stage, now).MoveTo(attempt?.State switch
+        {
+            AttemptState.Running => JobState.Queued,
+            AttemptState.Posting or AttemptState.Unknown => JobState.NeedsReview,
+            _ => JobState.Accepted,
+        });
+        await Db.NotifyAsync(cancellationToken);
+    }
+}
+
+internal sealed class TrainIdentityConsumerDefinition() : CommandConsumerDefinition<TrainIdentity, TrainIdentityConsumer>(concurrency: 16);
+
+internal sealed class CancelTrainingConsumerDefinition() : CommandConsumerDefinition<CancelTraining, CancelTrainingConsumer>(concurrency: 8);
+
+internal sealed class RetryTrainingConsumerDefinition() : CommandConsumerDefinition<RetryTraining, RetryTrainingConsumer>(concurrency: 8);
+
+/// <summary>A command's queue is named after the command.</summary>
+internal abstract class CommandConsumerDefinition<TCommand, TConsumer> : ConsumerDefinition<TConsumer>
+    where TCommand : class
+    where TConsumer : class, IConsumer
+{
+    protected CommandConsumerDefinition(int concurrency)
+    {
+        EndpointName = Outbox.QueueOf<TCommand>();
+        ConcurrentMessageLimit = concurrency;
+    }
+}

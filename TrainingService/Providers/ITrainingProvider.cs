@@ -1,0 +1,184 @@
+namespace Flurrty.TrainingService.Providers;
+
+/// <summary>
+/// A remote service that trains a LoRA. Submission is split so that every step but <see cref="SubmitAsync"/> may be repeated,
+/// and so that the caller can write down what it is about to do before each.
+/// </summary>
+internal interface ITrainingProvider
+{
+    /// <summary>The name that callers choose it by.</summary>
+    string Name { get; }
+
+    /// <summary>What it trains with, within which limits, at which price.</summary>
+    ProviderDescription Describe();
+
+    /// <summary>What a training will probably cost and take.</summary>
+    TrainingEstimate Estimate(TrainingParameters parameters);
+
+    /// <summary>Uploads the attempt's own copy of the dataset. A repeat makes another file.</summary>
+    Task<ProviderInput> UploadInputAsync(DatasetSource dataset, CancellationToken cancellationToken);
+
+    /// <summary>Makes sure that the destination exists and finds the trainer's current version. May be repeated.</summary>
+    Task<SubmissionPlan> PrepareAsync(Guid accountId, TrainingParameters parameters, ProviderInput input, CancellationToken cancellationToken);
+
+    /// <summary>Creates the destination that the provider said does not exist. May be repeated.</summary>
+    Task CreateDestinationAsync(SubmissionPlan plan, CancellationToken cancellationToken);
+
+    /// <summary>Asks for the run, once. Never repeats the request by itself and never throws for what the provider answered.</summary>
+    Task<SubmissionOutcome> SubmitAsync(SubmissionPlan plan, Uri? webhook, TimeSpan deadline, CancellationToken cancellationToken);
+
+    /// <summary>Looks for the run that was made from this input, back to before the given time.</summary>
+    Task<ProviderRun?> FindAsync(string inputId, DateTimeOffset since, CancellationToken cancellationToken);
+
+    /// <summary>Reads a run; null when the provider does not know it.</summary>
+    Task<ProviderRun?> LookAsync(string runId, CancellationToken cancellationToken);
+
+    /// <summary>Asks for the end of a run. What became of it is read by <see cref="LookAsync"/>.</summary>
+    Task CancelAsync(string runId, CancellationToken cancellationToken);
+
+    /// <summary>Deletes an input, so that no run can be made from it any more. Deleting it again is no error.</summary>
+    Task RevokeInputAsync(string inputId, CancellationToken cancellationToken);
+
+    /// <summary>Opens a finished run's artifact after checking that it lies where this provider keeps artifacts.</summary>
+    Task<HttpResponseMessage> OpenArtifactAsync(Uri location, CancellationToken cancellationToken);
+
+    /// <summary>Whether a delivery was signed by the provider, and recently.</summary>
+    ValueTask<WebhookVerdict> VerifyWebhookAsync(WebhookDelivery delivery, CancellationToken cancellationToken);
+}
+
+/// <summary>What a provider can do.</summary>
+internal sealed record ProviderDescription
+{
+    public required string Name { get; init; }
+
+    public required IReadOnlyList<TrainerDescription> Trainers { get; init; }
+
+    /// <summary>Whether it tells us by webhook when a run moves.</summary>
+    public required bool Webhooks { get; init; }
+
+    /// <summary>Whether it is configured and may be chosen.</summary>
+    public required bool Available { get; init; }
+}
+
+/// <summary>One trainer of a provider.</summary>
+internal sealed record TrainerDescription
+{
+    public required string Name { get; init; }
+
+    public required IReadOnlyList<ParameterDescription> Parameters { get; init; }
+
+    public required int MinPhotos { get; init; }
+
+    public required long MaxDatasetBytes { get; init; }
+
+    public required decimal DollarsPerSecond { get; init; }
+}
+
+/// <summary>A parameter that a trainer has.</summary>
+internal sealed record ParameterDescription(string Name, string Type, object? Default, double? Minimum = null, double? Maximum = null);
+
+/// <summary>The interval in which cost and time of a training will lie.</summary>
+internal sealed record TrainingEstimate(decimal MinDollars, decimal MaxDollars, TimeSpan MinTime, TimeSpan MaxTime);
+
+/// <summary>What is to be trained, in the product's words.</summary>
+internal sealed record TrainingParameters
+{
+    public string? Trainer { get; init; }
+
+    public required int Steps { get; init; }
+
+    public required int Rank { get; init; }
+
+    public double? LearningRate { get; init; }
+
+    public required string Resolution { get; init; }
+
+    public required string TriggerWord { get; init; }
+}
+
+/// <summary>Where a dataset can be read from, as often as needed.</summary>
+internal sealed record DatasetSource(Func<CancellationToken, Task<Stream>> OpenAsync, long Bytes, string Sha256, string FileName);
+
+/// <summary>A dataset's copy at the provider.</summary>
+internal sealed record ProviderInput(string Id, Uri Location);
+
+/// <summary>Everything that the one unsafe request needs.</summary>
+internal sealed record SubmissionPlan(string Destination, string Trainer, string TrainerVersion, TrainingParameters Parameters, ProviderInput Input);
+
+/// <summary>What the unsafe request came to.</summary>
+internal abstract record SubmissionOutcome
+{
+    private SubmissionOutcome()
+    {
+    }
+
+    /// <summary>The provider made a run and named it.</summary>
+    internal sealed record Created(ProviderRun Run) : SubmissionOutcome;
+
+    /// <summary>The provider proved that it made none.</summary>
+    internal sealed record Refused(ProviderException Problem, bool DestinationMissing) : SubmissionOutcome;
+
+    /// <summary>There may be a run, or not.</summary>
+    internal sealed record Unknown(ProviderException Problem) : SubmissionOutcome;
+}
+
+/// <summary>The states of a run, whatever the provider calls them.</summary>
+internal enum RunStatus
+{
+    Queued,
+    Running,
+    Succeeded,
+    Failed,
+    Canceled,
+
+    /// <summary>Ended by the provider before it started; not billed.</summary>
+    Aborted,
+}
+
+/// <summary>A run as it was read from the provider.</summary>
+internal sealed record ProviderRun
+{
+    public required string Id { get; init; }
+
+    public required RunStatus Status { get; init; }
+
+    public DateTimeOffset? CreatedAt { get; init; }
+
+    public DateTimeOffset? StartedAt { get; init; }
+
+    public DateTimeOffset? CompletedAt { get; init; }
+
+    public TrainingProgress? Progress { get; init; }
+
+    /// <summary>The provider's own words about a failure.</summary>
+    public string? Error { get; init; }
+
+    /// <summary>Whether the failure is the input's, so that trying again cannot help.</summary>
+    public bool InputRejected { get; init; }
+
+    public Uri? Artifact { get; init; }
+
+    /// <summary>The version that the run made at the destination.</summary>
+    public string? OutputVersion { get; init; }
+
+    public double? BilledSeconds { get; init; }
+
+    public long LogBytes { get; init; }
+
+    public bool IsEnded => Status is not (RunStatus.Queued or RunStatus.Running);
+}
+
+/// <summary>How far a run's own log says it is.</summary>
+internal sealed record TrainingProgress(int Step, int Steps, TimeSpan? Remaining, string? Rate, string? Loss);
+
+/// <summary>A webhook as it arrived.</summary>
+internal sealed record WebhookDelivery(string? Id, string? Timestamp, string? Signature, ReadOnlyMemory<byte> Body);
+
+/// <summary>What came of checking a webhook.</summary>
+internal enum WebhookVerdict
+{
+    Genuine,
+    Malformed,
+    Stale,
+    Forged,
+}

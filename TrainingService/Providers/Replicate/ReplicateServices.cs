@@ -1,0 +1,55 @@
+using Microsoft.Extensions.Options;
+
+namespace Flurrty.TrainingService.Providers.Replicate;
+
+internal static class ReplicateServices
+{
+    /// <summary>Adds Replicate as a provider.</summary>
+    public static void AddReplicate(this IHostApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddOptions<ReplicateOptions>()
+            .BindConfiguration(ReplicateOptions.Section)
+            .PostConfigure(static options =>
+            {
+                if (options.DeliveryHosts.Count == 0)
+                {
+                    Array.ForEach(DeliveryHosts.Default, options.DeliveryHosts.Add);
+                }
+            })
+            .ValidateDataAnnotations()
+            .ValidateOnStart();
+        services.AddSingleton<IValidateOptions<ReplicateOptions>, ReplicateOptionsRules>();
+        services.AddBareClient(ReplicateClient.ApiClient, static () => new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+        });
+        services.AddBareClient(ReplicateClient.SubmitClient, static () => new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            ConnectTimeout = TimeSpan.FromSeconds(15),
+
+            // A pooled connection may be found closed, and the handler would send the request once more.
+            PooledConnectionLifetime = TimeSpan.Zero,
+        });
+        services.AddBareClient(ReplicateClient.DeliveryClient, static () => new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            ConnectTimeout = TimeSpan.FromSeconds(15),
+        });
+        services.AddSingleton<ReplicateClient>();
+        services.AddSingleton<ReplicateWebhookSecret>();
+        services.AddSingleton<ITrainingProvider, ReplicateProvider>();
+    }
+
+    /// <summary>Without the default handlers: what is repeated here is decided here, and deadlines too.</summary>
+    private static void AddBareClient(this IServiceCollection services, string name, Func<SocketsHttpHandler> handler) =>
+        services.AddHttpClient(name, static client => client.Timeout = Timeout.InfiniteTimeSpan)
+            .ConfigurePrimaryHttpMessageHandler(handler)
+            .ConfigureAdditionalHttpMessageHandlers(static (handlers, _) => handlers.Clear())
+            .RemoveAllLoggers();
+}

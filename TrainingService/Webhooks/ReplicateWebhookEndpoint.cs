@@ -1,0 +1,118 @@
+using Flurrty.ServiceDefaults.Data;
+using Flurrty.ServiceDefaults.Problems;
+using Flurrty.ServiceDefaults.Tickets;
+using Flurrty.TrainingService.Persistence;
+using Flurrty.TrainingService.Providers;
+using Flurrty.TrainingService.Providers.Replicate;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace Flurrty.TrainingService.Webhooks;
+
+/// <summary>Replicate's webhooks. One only makes the driver look sooner; what it says is read again from the provider.</summary>
+internal static class ReplicateWebhookEndpoint
+{
+    private const int LongestBody = 10 * 1024 * 1024;
+
+    /// <summary>Bodies held in memory at once.</summary>
+    private static readonly SemaphoreSlim Readers = new(8);
+
+    public static IEndpointRouteBuilder MapReplicateWebhooks(this IEndpointRouteBuilder routes)
+    {
+        routes.MapPost("/webhooks/replicate/{token}", ReceiveAsync)
+            .RequireAuthorization(TicketPolicies.Webhook)
+            .WithName("ReceiveReplicateWebhook")
+            .WithSummary("Receive a webhook of Replicate")
+            .WithTags("Webhooks")
+            .WithMetadata(new RequestSizeLimitAttribute(LongestBody))
+            .ProducesProblem(StatusCodes.Status400BadRequest)
+            .ProducesProblem(StatusCodes.Status401Unauthorized)
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status413PayloadTooLarge);
+        return routes;
+    }
+
+    private static async Task<Results<NoContent, ProblemHttpResult>> ReceiveAsync(
+        string token,
+        HttpRequest request,
+        [FromKeyedServices(Dispatcher.Key)] NpgsqlDataSource dispatcher,
+        TrainingContext db,
+        IEnumerable<ITrainingProvider> providers,
+        CancellationToken cancellationToken)
+    {
+        // Unknown tokens are turned away before a byte of the body is read.
+        if (WebhookToken.Parse(token) is not { } known || await FindAsync(dispatcher, known, cancellationToken) is not var (jobId, accountId))
+        {
+            return Problem.Result(
+                StatusCodes.Status404NotFound, "webhook_unknown", "There is no such webhook.", "Use the URL that was given with the training.");
+        }
+
+        await Readers.WaitAsync(cancellationToken);
+        try
+        {
+            using var body = new MemoryStream();
+            await request.Body.CopyToAsync(body, cancellationToken);
+            var delivery = new WebhookDelivery(
+                request.Headers["webhook-id"], request.Headers["webhook-timestamp"], request.Headers["webhook-signature"],
+                body.GetBuffer().AsMemory(0, (int)body.Length));
+            var provider = providers.First(static candidate => candidate is ReplicateProvider);
+            switch (await provider.VerifyWebhookAsync(delivery, cancellationToken))
+            {
+                case WebhookVerdict.Malformed:
+                    return Problem.Result(
+                        StatusCodes.Status400BadRequest, "webhook_malformed", "The webhook's headers are malformed.",
+                        "Send webhook-id, webhook-timestamp and webhook-signature.");
+                case WebhookVerdict.Stale:
+                    return Problem.Result(
+                        StatusCodes.Status401Unauthorized, "webhook_stale", "The webhook is too old or from the future.",
+                        "Send it within five minutes of its timestamp.");
+                case WebhookVerdict.Forged:
+                    return Problem.Result(
+                        StatusCodes.Status401Unauthorized, "webhook_signature_invalid", "The webhook's signature does not match.",
+                        "Sign it with the account's webhook secret.");
+                default:
+                    await WakeAsync(db, accountId, jobId, known, delivery.Id!, cancellationToken);
+                    return TypedResults.NoContent();
+            }
+        }
+        catch (ProviderException)
+        {
+            return Problem.Result(
+                StatusCodes.Status503ServiceUnavailable, "webhook_secret_unavailable", "The webhook cannot be checked now.", "Deliver it again later.");
+        }
+        finally
+        {
+            Readers.Release();
+        }
+    }
+
+    private static async Task<(Guid JobId, Guid AccountId)?> FindAsync(NpgsqlDataSource dispatcher, WebhookToken token, CancellationToken cancellationToken)
+    {
+        await using var command = dispatcher.CreateCommand("SELECT id, account_id FROM find_webhook($1)");
+        command.Parameters.Add(new NpgsqlParameter { Value = token.Hash });
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await reader.ReadAsync(cancellationToken) ? (reader.GetGuid(0), reader.GetGuid(1)) : null;
+    }
+
+    private static Task WakeAsync(
+        TrainingContext db, Guid accountId, Guid jobId, WebhookToken token, string webhookId, CancellationToken cancellationToken) =>
+        db.AsAccountAsync(
+            accountId,
+            async ct =>
+            {
+                var attemptId = await db.Attempts.Where(attempt => attempt.WebhookTokenHash == token.Hash).Select(attempt => attempt.Id).SingleAsync(ct);
+                var isNew = await db.Database.ExecuteSqlAsync(
+                    $"""
+                    INSERT INTO webhook_events (account_id, attempt_id, webhook_id, received_at)
+                    VALUES ({accountId}, {attemptId}, {webhookId}, clock_timestamp()) ON CONFLICT DO NOTHING
+                    """,
+                    ct);
+                if (isNew > 0)
+                {
+                    await db.WakeAsync(jobId, ct);
+                }
+            },
+            cancellationToken);
+}

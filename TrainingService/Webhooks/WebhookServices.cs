@@ -1,0 +1,17 @@
+using Microsoft.Extensions.Options;
+
+namespace Flurrty.TrainingService.Webhooks;
+
+internal static class WebhookServices
+{
+    /// <summary>Adds the addresses that providers are given.</summary>
+    public static void AddWebhooks(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<WebhookOptions>()
+            .Configure<IConfiguration>(static (options, configuration) =>
+                options.PublicBaseUrl = configuration["PublicBaseUrl"] is { Length: > 0 } url ? new Uri(url, UriKind.RelativeOrAbsolute) : null)
+            .ValidateOnStart();
+        builder.Services.AddSingleton<IValidateOptions<WebhookOptions>, WebhookOptionsRules>();
+        builder.Services.AddSingleton<WebhookAddress>();
+    }
+}

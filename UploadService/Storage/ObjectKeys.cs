@@ -1,0 +1,12 @@
+namespace Flurrty.UploadService.Storage;
+
+/// <summary>Names of objects. They are made of ids alone; nothing that a person typed is in them.</summary>
+internal static class ObjectKeys
+{
+    public static string Photo(Guid accountId, Guid photoSetId, Guid photoId) => $"{accountId:n}/{photoSetId:n}/{photoId:n}.jpg";
+
+    public static string Thumbnail(Guid accountId, Guid photoSetId, Guid photoId) => $"{accountId:n}/{photoSetId:n}/{photoId:n}.thumbnail.jpg";
+
+    /// <summary>A key is never used twice, so a late removal cannot hit a later object.</summary>
+    public static string Dataset(Guid accountId, Guid datasetId) => $"{accountId:n}/datasets/{datasetId:n}.zip";
+}

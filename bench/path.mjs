@@ -1,0 +1,84 @@
+// From the request to the provider, and from the provider's success to ready: 100 trainings of 12 different photos each, 20 at a time.
+// Speaks the public API and the Sandbox's admin API only. Times are the wall clock of this one machine.
+import { readFile, readdir } from 'node:fs/promises';
+import { randomBytes, randomUUID } from 'node:crypto';
+import path from 'node:path';
+
+const [topologyFile, ...options] = process.argv.slice(2);
+const option = (name, otherwise) => { const i = options.indexOf(name); return i < 0 ? otherwise : Number(options[i + 1]); };
+const trainings = option('--trainings', 100);
+const atATime = option('--at-a-time', 20);
+const deadline = Date.now() + 30 * 60_000;
+
+const topology = JSON.parse(await readFile(topologyFile, 'utf8'));
+const key = { authorization: `Bearer ${topology.development_key}` };
+const admin = { authorization: `Bearer ${topology.sandbox_admin_token}` };
+const samples = path.join(import.meta.dirname, '..', 'samples', 'photos');
+const photos = await Promise.all((await readdir(samples)).filter(f => /\.jpe?g$/i.test(f)).sort().map(async f => [f, await readFile(path.join(samples, f))]));
+
+async function call(method, url, { body, headers, expect = [200, 201, 202] } = {}) {
+  const response = await fetch(url, { method, body, headers: { ...key, ...headers } });
+  if (!expect.includes(response.status)) throw new Error(`${method} ${new URL(url).pathname}: ${response.status} ${await response.text()}`);
+  return response.json();
+}
+
+// The same picture under a comment of its own is another file: nothing is answered from an earlier upload.
+function unique(jpeg) {
+  const comment = randomBytes(32);
+  return Buffer.concat([jpeg.subarray(0, 2), Buffer.from([0xff, 0xfe, 0, comment.length + 2]), comment, jpeg.subarray(2)]);
+}
+
+const runs = [];
+async function train(n) {
+  const set = await call('POST', `${topology.gateway}/api/photo-sets`, { body: JSON.stringify({ name: `bench ${n}` }), headers: { 'content-type': 'application/json' } });
+  const form = new FormData();
+  for (let i = 0; i < 12; i++) {
+    const [name, bytes] = photos[i % photos.length];
+    form.append('photos', new Blob([unique(bytes)], { type: 'image/jpeg' }), `${i}-${name}`);
+  }
+  await call('POST', `${topology.gateway}/api/photo-sets/${set.id}/photos`, { body: form });
+  const requestedAt = Date.now();
+  const identity = await call('POST', `${topology.gateway}/api/identities`, {
+    body: JSON.stringify({ name: `bench ${n}`, photo_set_id: set.id, preset: 'economy' }),
+    headers: { 'content-type': 'application/json', 'idempotency-key': randomUUID() },
+  });
+  const run = { id: identity.id, requestedAt };
+  runs.push(run);
+  for (;;) {
+    await new Promise(resolve => setTimeout(resolve, 200));
+    const seen = await call('GET', `${topology.gateway}/api/identities/${run.id}`);
+    if (seen.status === 'ready') { run.readyAt = Date.now(); run.job = seen.versions[0].id; return; }
+    if (seen.status === 'failed' || seen.status === 'canceled') throw new Error(`${run.id}: ${seen.status} ${seen.error_message}`);
+    if (Date.now() > deadline) throw new Error(`${run.id}: still ${seen.status} ${seen.stage}`);
+  }
+}
+
+let next = 0;
+await Promise.all(Array.from({ length: atATime }, async () => { while (next < trainings) await train(next++); }));
+
+const invoice = await call('GET', `${topology.sandbox}/admin/invoice`, { headers: admin });
+const billed = new Map((invoice.runs ?? invoice).map(line => [line.training_id ?? line.id, line]));
+for (const run of runs) {
+  const job = await call('GET', `${topology.gateway}/api/trainings/${run.job}`);
+  const id = job.attempts.at(-1).provider_run_id;
+  const line = billed.get(id);
+  const training = await (await fetch(`${topology.sandbox_parts.replicate}/trainings/${id}`, { headers: { authorization: `Bearer ${topology.replicate_token}` } })).json();
+  run.submit = (Date.parse(line.at ?? line.created_at ?? line.time) - run.requestedAt) / 1000;
+  run.ready = (run.readyAt - Date.parse(training.completed_at)) / 1000;
+  run.store = (job.stages ?? []).reduce((sum, stage) => sum + (stage.store_seconds ?? 0), 0);
+}
+
+const quantile = (values, q) => { const sorted = values.toSorted((a, b) => a - b); return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)]; };
+const round = value => Math.round(value * 100) / 100;
+const submit = runs.map(run => run.submit);
+const ready = runs.map(run => run.ready);
+const figures = {
+  trainings: runs.length,
+  runs_billed: billed.size,
+  submit_p50_s: round(quantile(submit, 0.5)),
+  submit_p99_s: round(quantile(submit, 0.99)),
+  ready_p50_s: round(quantile(ready, 0.5)),
+  ready_p99_s: round(quantile(ready, 0.99)),
+};
+const goals = { submit_p99_s: 5, ready_p99_s: 3 };
+console.log(JSON.stringify({ name: 'path', figures, goals, met: Object.entries(goals).every(([name, goal]) => figures[name] <= goal) }));

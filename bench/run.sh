@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Measures one thing on a topology of its own and ends with one JSON line: name, figures, goals, met.
+#   ./bench/run.sh path [--trainings N] [--at-a-time N]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+name=${1:?which bench? One of: $(find bench -name '*.mjs' -printf '%f ' | sed 's/\.mjs//g')}
+shift
+[ -f "bench/$name.mjs" ] || { echo "There is no bench/$name.mjs" >&2; exit 2; }
+
+./eng/install.sh >&2
+dotnet build AppHost/AppHost.csproj -c Release -v quiet -nologo -clp:NoSummary >&2
+
+data=$(mktemp -d)
+# PostgreSQL runs as a user of its own when started by root.
+chmod 711 "$data"
+ASPNETCORE_ENVIRONMENT=Development DOTNET_ENVIRONMENT=Development \
+  dotnet AppHost/bin/Release/net10.0/Flurrty.AppHost.dll --Data:Directory="$data" > "$data/apphost.log" 2>&1 &
+apphost=$!
+stop() {
+  trap - EXIT
+  kill -TERM "$apphost" 2>/dev/null && wait "$apphost" 2>/dev/null
+  rm -rf "$data"
+}
+trap stop EXIT
+trap 'exit 130' INT TERM
+for ((i = 0; i < 1200; i++)); do
+  [ -s "$data/topology.json" ] && break
+  kill -0 "$apphost" 2>/dev/null || { tail -n 40 "$data/apphost.log" >&2; exit 1; }
+  sleep 0.1
+done
+[ -s "$data/topology.json" ] || { echo "The topology is not healthy after 120 s" >&2; tail -n 40 "$data/apphost.log" >&2; exit 1; }
+node "bench/$name.mjs" "$data/topology.json" "$@"

@@ -1,0 +1,245 @@
+using System.Net;
+using System.Net.Sockets;
+using Flurrty.ServiceDefaults.Problems;
+using Microsoft.AspNetCore.Http;
+
+namespace Flurrty.Gateway.Tests;
+
+public sealed class ForwardingTests(GatewayFixture gateway) : IClassFixture<GatewayFixture>
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(20);
+
+    [Fact]
+    public async Task Request_ServiceRefusesConnections_IsServiceUnavailable()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var closed = ((IPEndPoint)listener.LocalEndpoint).Port;
+        listener.Stop();
+        using var client = gateway.StartGateway(("services:registry:http:0", $"http://127.0.0.1:{closed}"));
+        using var response = await client.GetAsync(new Uri("/api/identities", UriKind.Relative));
+        await AssertAwayAsync(response, HttpStatusCode.ServiceUnavailable, "service_unavailable");
+    }
+
+    [Fact]
+    public async Task Request_ServiceHasNoAddress_IsServiceUnavailable()
+    {
+        using var client = gateway.StartGateway(("services:registry:http:0", null));
+        using var response = await client.GetAsync(new Uri("/api/identities", UriKind.Relative));
+        await AssertAwayAsync(response, HttpStatusCode.ServiceUnavailable, "service_unavailable");
+    }
+
+    [Fact]
+    public async Task Request_ServiceDropsTheConnection_IsServiceUnavailable()
+    {
+        gateway.Registry.Handler = context =>
+        {
+            context.Abort();
+            return Task.CompletedTask;
+        };
+        using var response = await gateway.Client.PostAsync(new Uri("/api/identities", UriKind.Relative), new StringContent("{}"));
+        await AssertAwayAsync(response, HttpStatusCode.BadGateway, "service_unavailable");
+        Assert.Single(gateway.Registry.Requests, seen => string.Equals(seen.Method, "POST", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Request_ServiceNeverAnswers_IsServiceTimeout()
+    {
+        var gone = new TaskCompletionSource();
+        gateway.Training.Handler = async context =>
+        {
+            try
+            {
+                await Task.Delay(Timeout.Infinite, context.RequestAborted);
+            }
+            catch (OperationCanceledException)
+            {
+                gone.SetResult();
+            }
+        };
+        using var client = gateway.StartGateway(("Routing:Inactivity", "00:00:00.300"));
+        using var response = await client.GetAsync(new Uri("/api/providers", UriKind.Relative));
+        await AssertAwayAsync(response, HttpStatusCode.GatewayTimeout, "service_timeout");
+        await gone.Task.WaitAsync(Deadline);
+    }
+
+    [Fact]
+    public async Task Request_ServiceAnswersSlowlyButSteadily_IsNotCutOff()
+    {
+        gateway.Uploads.Handler = async context =>
+        {
+            for (var i = 0; i < 12; i++)
+            {
+                await context.Response.WriteAsync("x");
+                await context.Response.Body.FlushAsync();
+                await Task.Delay(250);
+            }
+        };
+        using var client = gateway.StartGateway(("Routing:UploadInactivity", "00:00:02"));
+        Assert.Equal("xxxxxxxxxxxx", await client.GetStringAsync(new Uri("/api/photo-sets", UriKind.Relative)));
+    }
+
+    [Fact]
+    public async Task Answer_ThatIsAServicesProblem_PassesUnchanged()
+    {
+        gateway.Uploads.Handler = context => Problem.WriteAsync(context, Problem.Details(422, "photo_truncated", "The photo is cut off.", "Send it again."));
+        using var response = await gateway.Client.GetAsync(new Uri("/api/photo-sets/1", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, response.StatusCode);
+        Assert.Equal("photo_truncated", (await GatewayFixture.ReadProblemAsync(response)).Code);
+    }
+
+    [Theory]
+    [InlineData("/api/identities")]
+    [InlineData("/api/photo-sets")]
+    public async Task Body_LargerThanItsRouteTakes_IsRefusedUnread(string path)
+    {
+        gateway.Registry.Requests.Clear();
+        gateway.Uploads.Requests.Clear();
+        using var content = new ByteArrayContent(new byte[(1024 * 1024) + 1]);
+        using var response = await gateway.Client.PostAsync(new Uri(path, UriKind.Relative), content);
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, response.StatusCode);
+        Assert.Equal("request_too_large", (await GatewayFixture.ReadProblemAsync(response)).Code);
+        Assert.Empty(gateway.Registry.Requests);
+        Assert.Empty(gateway.Uploads.Requests);
+    }
+
+    [Fact]
+    public async Task Body_ThatTurnsOutTooLarge_IsCutOff()
+    {
+        gateway.Registry.Handler = async context => await context.Request.Body.CopyToAsync(Stream.Null, context.RequestAborted);
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/identities") { Content = new ByteArrayContent(new byte[2 * 1024 * 1024]) };
+        request.Headers.TransferEncodingChunked = true;
+        using var response = await gateway.Client.SendAsync(request);
+        Assert.Equal(HttpStatusCode.RequestEntityTooLarge, response.StatusCode);
+        Assert.Equal("request_too_large", (await GatewayFixture.ReadProblemAsync(response)).Code);
+    }
+
+    [Theory]
+    [InlineData("/api/photo-sets/1/photos", 30)]
+    [InlineData("/webhooks/replicate/tok", 9)]
+    public async Task Body_WithinItsRoutesLimit_PassesWhole(string path, int megabytes)
+    {
+        async Task CountAsync(HttpContext context)
+        {
+            long length = 0;
+            var buffer = new byte[64 * 1024];
+            for (int read; (read = await context.Request.Body.ReadAsync(buffer)) > 0;)
+            {
+                length += read;
+            }
+
+            await context.Response.WriteAsync(length.ToString());
+        }
+
+        gateway.Uploads.Handler = CountAsync;
+        gateway.Training.Handler = CountAsync;
+        using var content = new ByteArrayContent(new byte[megabytes * 1024 * 1024]);
+        using var response = await gateway.Client.PostAsync(new Uri(path, UriKind.Relative), content);
+        Assert.Equal(content.Headers.ContentLength.ToString(), await response.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task Webhook_LargerThanTenMegabytes_IsRefused()
+    {
+        using var content = new ByteArrayContent(new byte[(10 * 1024 * 1024) + 1]);
+        using var response = await gateway.Client.PostAsync(new Uri("/webhooks/replicate/tok", UriKind.Relative), content);
+        Assert.Equal("request_too_large", (await GatewayFixture.ReadProblemAsync(response)).Code);
+    }
+
+    [Fact]
+    public async Task Upload_WhoseBodyIsStillOnItsWay_ReachesTheServiceAlready()
+    {
+        const int Part = 256 * 1024;
+        const int Headroom = 64 * 1024;
+        var arrived = new TaskCompletionSource<int>();
+        gateway.Uploads.Handler = async context =>
+        {
+            // What the buffers on the way hold back is small, whatever the size of the upload.
+            arrived.SetResult(await context.Request.Body.ReadAtLeastAsync(new byte[Part - Headroom], Part - Headroom));
+            await context.Request.Body.CopyToAsync(Stream.Null);
+            await context.Response.WriteAsync("done");
+        };
+        using var content = new PushedContent();
+        var response = gateway.Client.PostAsync(new Uri("/api/photo-sets/1/photos", UriKind.Relative), content);
+        var body = await content.Body.Task.WaitAsync(Deadline);
+        await body.WriteAsync(new byte[Part]);
+        await body.FlushAsync();
+        Assert.Equal(Part - Headroom, await arrived.Task.WaitAsync(Deadline));
+        Assert.False(response.IsCompleted);
+        content.Finish();
+        using var answer = await response.WaitAsync(Deadline);
+        Assert.Equal("done", await answer.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task Answer_ThatIsStillOnItsWay_ReachesTheCallerAlready()
+    {
+        var more = new TaskCompletionSource();
+        gateway.Registry.Handler = async context =>
+        {
+            await context.Response.WriteAsync("first");
+            await context.Response.Body.FlushAsync();
+            await more.Task;
+            await context.Response.WriteAsync("second");
+        };
+        await using var stream = await gateway.Client.GetStreamAsync(new Uri("/api/identities/1/model", UriKind.Relative)).WaitAsync(Deadline);
+        var buffer = new byte[16];
+        Assert.Equal(5, await stream.ReadAtLeastAsync(buffer, 5).AsTask().WaitAsync(Deadline));
+        more.SetResult();
+        using var reader = new StreamReader(stream);
+        Assert.Equal("second", await reader.ReadToEndAsync().WaitAsync(Deadline));
+    }
+
+    [Fact]
+    public async Task Caller_WhoHangsUp_StopsTheService()
+    {
+        var started = new TaskCompletionSource();
+        var stopped = new TaskCompletionSource();
+        gateway.Training.Handler = async context =>
+        {
+            started.SetResult();
+            try
+            {
+                await Task.Delay(Timeout.Infinite, context.RequestAborted);
+            }
+            catch (OperationCanceledException)
+            {
+                stopped.SetResult();
+            }
+        };
+        using var hangUp = new CancellationTokenSource();
+        var call = gateway.Client.GetAsync(new Uri("/api/ledger", UriKind.Relative), hangUp.Token);
+        await started.Task.WaitAsync(Deadline);
+        await hangUp.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+        await stopped.Task.WaitAsync(Deadline);
+    }
+
+    private static async Task AssertAwayAsync(HttpResponseMessage response, HttpStatusCode status, string code)
+    {
+        Assert.Equal(code, (await GatewayFixture.ReadProblemAsync(response)).Code);
+        Assert.Equal(status, response.StatusCode);
+        Assert.True(response.Headers.RetryAfter?.Delta > TimeSpan.Zero, "Retry-After is missing.");
+    }
+
+    private sealed class PushedContent : HttpContent
+    {
+        private readonly TaskCompletionSource _finished = new();
+
+        public TaskCompletionSource<Stream> Body { get; } = new();
+
+        public void Finish() => _finished.SetResult();
+
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            Body.SetResult(stream);
+            await _finished.Task;
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using System.Security.Cryptography;
+using System.Text.Json.Nodes;
+
+namespace Flurrty.Topology.Tests;
+
+/// <summary>The whole path, and the one trace through it.</summary>
+public sealed class PathTests
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Identity_OfTheSamples_BecomesReadyWithOneRun(bool isStrict)
+    {
+        await using var topology = await RunningTopology.StartAsync(args: $"--Sandbox:Strict={isStrict}");
+        var set = await topology.UploadAsync(topology.Client);
+        var id = await topology.RequestIdentityAsync(topology.Client, set);
+        var identity = await topology.WaitForEndAsync(topology.Client, id, Limit);
+
+        Assert.True((string?)identity["status"] == "ready", identity.ToJsonString());
+        Assert.Equal(100, (int)identity["progress"]!);
+        var model = await topology.Client.GetByteArrayAsync(new Uri($"/api/identities/{id}/model", UriKind.Relative));
+        Assert.Equal((string)identity["model"]!["sha256"]!, Convert.ToHexStringLower(SHA256.HashData(model)));
+        Assert.Equal((long)identity["model"]!["bytes"]!, model.Length);
+        Assert.Single(await topology.InvoiceAsync());
+    }
+
+    [Fact]
+    public async Task Trace_OfOneRequest_RunsThroughEveryPart()
+    {
+        await using var topology = await RunningTopology.StartAsync(withDashboard: true);
+        var set = await topology.UploadAsync(topology.Client);
+        var id = await topology.RequestIdentityAsync(topology.Client, set);
+        var identity = await topology.WaitForEndAsync(topology.Client, id, Limit);
+        Assert.True((string?)identity["status"] == "ready", identity.ToJsonString());
+
+        using var dashboard = topology.DashboardClient();
+        var spans = await Deadline.WaitAsync(
+            "the trace of POST /api/identities is complete",
+            TimeSpan.FromSeconds(30),
+            async () => await TraceOfAsync(dashboard, "gateway", "POST /api/identities"),
+            static spans => Missing(spans).Length == 0);
+        Assert.Empty(Missing(spans));
+        Assert.DoesNotContain(spans, static span => span.Text.Contains("/webhooks/replicate/", StringComparison.Ordinal) && !span.Text.Contains('{', StringComparison.Ordinal));
+    }
+
+    private static string[] Missing(IReadOnlyList<Span> spans)
+    {
+        (string What, Func<Span, bool> Is)[] expected =
+        [
+            ("gateway server", static span => span.Service == "gateway" && span.Kind == 2),
+            ("gateway proxy", static span => span.Service == "gateway" && span.Name == "proxy.forwarder"),
+            ("registry server", static span => span.Service == "registry" && span.Kind == 2),
+            ("registry SQL", static span => span.Service == "registry" && span.Text.Contains("INSERT INTO", StringComparison.Ordinal)),
+            ("registry send", static span => span.Service == "registry" && span.Name.EndsWith("send", StringComparison.Ordinal)),
+            ("training consume", static span => span.Service == "training" && span.Name.EndsWith("process", StringComparison.Ordinal)),
+            ("provider POST", static span => span.Service == "training" && span.Kind == 3 && span.Name == "POST" && span.Text.Contains("/trainings", StringComparison.Ordinal)),
+            ("final registry consume", static span => span.Service == "registry" && span.Name.Contains("TrainingSucceeded", StringComparison.Ordinal) && span.Name.EndsWith("process", StringComparison.Ordinal)),
+            ("final registry update", static span => span.Service == "registry" && span.Text.Contains("UPDATE", StringComparison.Ordinal)),
+        ];
+        return [.. expected.Where(part => !spans.Any(part.Is)).Select(static part => part.What)];
+    }
+
+    private static async Task<IReadOnlyList<Span>> TraceOfAsync(HttpClient dashboard, string service, string name)
+    {
+        var root = (await SpansAsync(dashboard, "/api/telemetry/spans?limit=5000")).FirstOrDefault(span => span.Service == service && span.Name == name);
+        return root is null ? [] : await SpansAsync(dashboard, $"/api/telemetry/traces/{root.TraceId}");
+    }
+
+    private static async Task<IReadOnlyList<Span>> SpansAsync(HttpClient dashboard, string path)
+    {
+        var answer = JsonNode.Parse(await dashboard.GetStringAsync(new Uri(path, UriKind.Relative)))!;
+        return
+        [
+            .. Descend(answer, "resourceSpans").SelectMany(static resource =>
+            {
+                var service = Attributes(resource["resource"]).GetValueOrDefault("service.name", "");
+                return Descend(resource, "scopeSpans").SelectMany(scope => Descend(scope, "spans")).Select(span => new Span(
+                    (string?)span["traceId"] ?? "",
+                    service,
+                    (string?)span["name"] ?? "",
+                    (int?)span["kind"] ?? 0,
+                    span.ToJsonString()));
+            }),
+        ];
+    }
+
+    // The dashboard wraps OTLP JSON in an answer of its own; only the OTLP part is relied on.
+    private static IEnumerable<JsonNode> Descend(JsonNode? node, string name) => node switch
+    {
+        JsonObject found when found[name] is JsonArray array => array.OfType<JsonNode>(),
+        JsonObject other => other.SelectMany(member => Descend(member.Value, name)),
+        JsonArray array => array.SelectMany(item => Descend(item, name)),
+        _ => [],
+    };
+
+    private static Dictionary<string, string> Attributes(JsonNode? node) =>
+        (node?["attributes"] as JsonArray ?? []).OfType<JsonNode>().ToDictionary(static a => (string)a["key"]!, static a => (string?)a["value"]?["stringValue"] ?? "", StringComparer.Ordinal);
+
+    private sealed record Span(string TraceId, string Service, string Name, int Kind, string Text);
+}

@@ -1,0 +1,171 @@
+namespace Flurrty.TrainingService.Tests.Service;
+
+/// <summary>Killed or paused anywhere on the way, a job still ends with exactly one run.</summary>
+[Collection(ServiceTests.Name)]
+public sealed class KillTests(TrainingFixture fixture)
+{
+    private const string TrainingsPath = "/v1/models/ostris/flux-dev-lora-trainer/versions/*/trainings";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+
+    /// <summary>Leases that outlast the test: only the death of their process can free them.</summary>
+    private static readonly (string, string)[] LongLeases = [("Driving:Lease", "00:05:00"), ("Driving:PostLease", "00:06:00")];
+
+    [Theory]
+    [InlineData("POST", "/v1/files", "before", false)]
+    [InlineData("POST", "/v1/files", "after", false)]
+    [InlineData("GET", "/v1/models/sandbox-user/*", "before", false)]
+    [InlineData("POST", "/v1/models", "after", false)]
+    [InlineData("POST", TrainingsPath, "before", false)]
+    [InlineData("POST", TrainingsPath, "before", true)]
+    [InlineData("POST", TrainingsPath, "after", false)]
+    [InlineData("GET", "/v1/trainings/*", "before", false)]
+    [InlineData("GET", "/v1/trainings/*", "after", false)]
+    [InlineData("GET", "/delivery/**", "before", false)]
+    [InlineData("DELETE", "/v1/files/*", "before", false)]
+    [InlineData("DELETE", "/v1/files/*", "after", false)]
+    public async Task Process_KilledWhileReplicateHoldsARequest_TheNextOneEndsTheJobWithOneRun(string method, string path, string when, bool arrivesLate)
+    {
+        await fixture.StopSharedAsync();
+        fixture.Surroundings.WebhookTarget = null;
+        var first = await fixture.StartServiceAsync(LongLeases);
+        await using var _ = first;
+        var fault = await fixture.Admin.AddFaultAsync(new
+        {
+            on = "request",
+            method,
+            path,
+            action = new { kind = "hold", when, survives_disconnect = arrivesLate },
+        });
+
+        var job = await fixture.TrainAsync();
+        await HeldAsync(fault, job.JobId, first);
+        await first.KillAsync();
+        if (arrivesLate)
+        {
+            await fixture.Admin.ReleaseAsync(fault);
+        }
+
+        await using var second = await fixture.StartServiceAsync(LongLeases);
+        var row = await fixture.WaitForAsync(job.JobId, Patience, second, "succeeded", "failed");
+
+        Assert.Equal("succeeded", row.GetProperty("state").GetString());
+        var runs = await fixture.Admin.RunsAsync(job.AccountId);
+        Assert.Single(runs);
+        Assert.Equal(runs[0].GetProperty("id").GetString(), row.GetProperty("attempts").EnumerateArray().Last().GetProperty("run_id").GetString());
+        Assert.True(row.GetProperty("next_look_at").ValueKind == System.Text.Json.JsonValueKind.Null, row.ToString());
+    }
+
+    [Fact]
+    public async Task Process_KilledWhileTheStoreHoldsTheModel_TheNextOneStoresIt()
+    {
+        await fixture.StopSharedAsync();
+        fixture.Surroundings.WebhookTarget = null;
+        var held = fixture.Surroundings.HoldNextPut();
+        var first = await fixture.StartServiceAsync(LongLeases);
+        await using var _ = first;
+        var job = await fixture.TrainAsync();
+        await held.WaitAsync(Patience);
+        await first.KillAsync();
+
+        await using var second = await fixture.StartServiceAsync(LongLeases);
+        var row = await fixture.WaitForAsync(job.JobId, Patience, second, "succeeded", "failed");
+
+        Assert.Equal("succeeded", row.GetProperty("state").GetString());
+        Assert.True(fixture.Surroundings.Objects.ContainsKey(row.GetProperty("model_key").GetString()!));
+        Assert.Single(await fixture.Admin.RunsAsync(job.AccountId));
+    }
+
+    [Fact]
+    public async Task Process_PausedBeforeItsRequest_SendsNothingOnceItsLeaseIsLost()
+    {
+        await fixture.StopSharedAsync();
+        fixture.Surroundings.WebhookTarget = null;
+        var first = await fixture.StartServiceAsync(("Driving:Lease", "00:00:02"));
+        await using var _ = first;
+        var fault = await fixture.Admin.AddFaultAsync(new { on = "request", method = "GET", path = "/v1/models/sandbox-user/*", action = new { kind = "hold", when = "before" } });
+        var job = await fixture.TrainAsync();
+        await HeldAsync(fault, job.JobId, first);
+        first.Pause();
+        await fixture.Admin.ReleaseAsync(fault);
+
+        // The paused process lives, so its lease has to run out.
+        await using var second = await fixture.StartServiceAsync();
+        var row = await fixture.WaitForAsync(job.JobId, Patience, second, "succeeded", "failed");
+        Assert.Equal("succeeded", row.GetProperty("state").GetString());
+        first.Resume();
+        await WaitForOutputAsync(first, "its work here ends");
+
+        Assert.Single(await fixture.Admin.RunsAsync(job.AccountId));
+        Assert.Equal(row.GetProperty("revision").GetInt64(), (await fixture.JobAsync(job.JobId)).GetProperty("revision").GetInt64());
+    }
+
+    [Fact]
+    public async Task Process_StoppedWithJobsOnTheWay_GivesThemBack()
+    {
+        await fixture.StopSharedAsync();
+        fixture.Surroundings.WebhookTarget = null;
+        var first = await fixture.StartServiceAsync(LongLeases);
+        await using var _ = first;
+        var fault = await fixture.Admin.AddFaultAsync(new { on = "request", method = "POST", path = "/v1/files", action = new { kind = "hold", when = "before" } });
+        var job = await fixture.TrainAsync();
+        await HeldAsync(fault, job.JobId, first);
+
+        await first.StopAsync(TimeSpan.FromSeconds(30));
+
+        var row = await fixture.JobAsync(job.JobId);
+        Assert.True(row.GetProperty("lease_until").ValueKind == System.Text.Json.JsonValueKind.Null, row.ToString());
+        await using var second = await fixture.StartServiceAsync();
+        row = await fixture.WaitForAsync(job.JobId, Patience, second, "succeeded", "failed");
+        Assert.Equal("succeeded", row.GetProperty("state").GetString());
+        Assert.Single(await fixture.Admin.RunsAsync(job.AccountId));
+    }
+
+    [Fact]
+    public async Task TwoProcesses_RacingTwentyJobs_BuyTwentyRuns()
+    {
+        await fixture.StopSharedAsync();
+        await using var first = await fixture.StartServiceAsync(("Driving:Poll", "00:00:00.05"));
+        await using var second = await fixture.StartServiceAsync(("Driving:Poll", "00:00:00.05"));
+        fixture.Surroundings.WebhookTarget = second.Address;
+        var account = Guid.CreateVersion7();
+
+        var jobs = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => fixture.TrainAsync(account)));
+        foreach (var job in jobs)
+        {
+            var row = await fixture.WaitForAsync(job.JobId, Patience, first, "succeeded", "failed");
+            Assert.Equal("succeeded", row.GetProperty("state").GetString());
+            Assert.Single(row.GetProperty("attempts").EnumerateArray());
+        }
+
+        Assert.Equal(20, (await fixture.Admin.RunsAsync(account)).Count);
+    }
+
+    private async Task HeldAsync(string fault, Guid jobId, ChildProcess service)
+    {
+        var deadline = TimeProvider.System.GetUtcNow() + Patience;
+        while ((await fixture.Admin.FaultAsync(fault)).GetProperty("holding").GetInt32() == 0)
+        {
+            if (TimeProvider.System.GetUtcNow() > deadline)
+            {
+                throw new TimeoutException($"The request was never sent:\n{await fixture.JobAsync(jobId)}\n{service.Output}");
+            }
+
+            await Task.Delay(20);
+        }
+    }
+
+    private static async Task WaitForOutputAsync(ChildProcess process, string text)
+    {
+        var deadline = TimeProvider.System.GetUtcNow() + Patience;
+        while (!process.Output.Contains(text, StringComparison.Ordinal))
+        {
+            if (TimeProvider.System.GetUtcNow() > deadline)
+            {
+                throw new TimeoutException($"'{text}' was never said:\n{process.Output}");
+            }
+
+            await Task.Delay(50);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+using System.Net.Http.Json;
+using System.Text.Json;
+
+namespace Flurrty.TrainingService.Tests.Service;
+
+/// <summary>The Sandbox's own API: what it would charge for, and what goes wrong.</summary>
+internal sealed class SandboxAdmin(Uri address) : IDisposable
+{
+    private readonly HttpClient _client = new() { BaseAddress = address };
+
+    public static string DestinationOf(Guid accountId) => $"sandbox-user/flurrty-{accountId.ToString("N")[^12..]}";
+
+    /// <summary>The runs that an account would be charged for.</summary>
+    public async Task<IReadOnlyList<JsonElement>> RunsAsync(Guid accountId)
+    {
+        var invoice = await _client.GetFromJsonAsync<JsonElement>($"admin/invoice?destination={Uri.EscapeDataString(DestinationOf(accountId))}");
+        return [.. invoice.GetProperty("runs").EnumerateArray().Where(static run => run.GetProperty("kind").GetString() == "training")];
+    }
+
+    public Task<JsonElement> StateAsync() => _client.GetFromJsonAsync<JsonElement>("admin/state")!;
+
+    /// <summary>Adds a fault and returns its id.</summary>
+    public async Task<string> AddFaultAsync(object rule)
+    {
+        using var response = await _client.PostAsJsonAsync("admin/faults", rule);
+        var answer = await response.Content.ReadFromJsonAsync<JsonElement>();
+        return response.IsSuccessStatusCode ? answer.GetProperty("id").GetString()! : throw new InvalidOperationException($"The fault was refused: {answer}");
+    }
+
+    public async Task<JsonElement> FaultAsync(string id) => await _client.GetFromJsonAsync<JsonElement>($"admin/faults/{id}");
+
+    public async Task ReleaseAsync(string id)
+    {
+        using var response = await _client.PostAsync($"admin/faults/{id}/release", content: null);
+        response.EnsureSuccessStatusCode();
+    }
+
+    public async Task ClearFaultsAsync()
+    {
+        using var response = await _client.DeleteAsync("admin/faults");
+        response.EnsureSuccessStatusCode();
+    }
+
+    public void Dispose() => _client.Dispose();
+}

@@ -1,0 +1,98 @@
+using System.Diagnostics;
+using System.Globalization;
+using Flurrty.ImagingChild;
+using Flurrty.UploadService.Imaging;
+
+namespace Flurrty.UploadService.Tests.Fixtures;
+
+/// <summary>Pictures made by seed, so that every run sees the same bytes.</summary>
+internal static class TestPhotos
+{
+    private static readonly Lock Gate = new();
+    private static bool _loaded;
+
+    public static byte[] Jpeg(int width, int height, int seed, int quality = 85, string options = "") =>
+        Save(width, height, seed, "jpegsave_buffer", $"Q={quality}{Comma(options)}");
+
+    public static byte[] Png(int width, int height, int seed, string options = "") => Save(width, height, seed, "pngsave_buffer", $"compression=1{Comma(options)}");
+
+    public static byte[] Webp(int width, int height, int seed) => Save(width, height, seed, "webpsave_buffer", "Q=85,effort=0");
+
+    /// <summary>Writes metadata into a picture with exiftool.</summary>
+    public static byte[] WithMetadata(byte[] photo, params string[] tags)
+    {
+        var directory = Directory.CreateTempSubdirectory("flurrty-exif-");
+        try
+        {
+            var file = Path.Combine(directory.FullName, "photo.jpg");
+            File.WriteAllBytes(file, photo);
+            _ = Run("exiftool", [.. tags, "-overwrite_original", file]);
+            return File.ReadAllBytes(file);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    /// <summary>What exiftool finds in a picture, one <c>[group] tag: value</c> a line.</summary>
+    public static string[] ReadMetadata(byte[] photo)
+    {
+        var directory = Directory.CreateTempSubdirectory("flurrty-exif-");
+        try
+        {
+            var file = Path.Combine(directory.FullName, "photo.jpg");
+            File.WriteAllBytes(file, photo);
+            return Run("exiftool", ["-a", "-G1", "-s", "-u", file]).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    public static bool LooksLikeJpeg(ReadOnlySpan<byte> bytes) => PhotoSignature.Sniff(bytes) == PhotoFormat.Jpeg && bytes.EndsWith((ReadOnlySpan<byte>)[0xFF, 0xD9]);
+
+    public static string Run(string program, string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;
+        var error = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, $"{program} ended with {process.ExitCode}: {error.Result}{output}");
+        return output;
+    }
+
+    private static byte[] Save(int width, int height, int seed, string saver, string options)
+    {
+        EnsureLoaded();
+        using var noise = Generate("gaussnoise", string.Create(CultureInfo.InvariantCulture, $"mean=128,sigma=50,seed={seed}"), Math.Max(2, width / 16), Math.Max(2, height / 16));
+        using var sized = noise.Apply(
+            "resize", $"scale={VipsImage.Number((double)width / noise.Width)},vscale={VipsImage.Number((double)height / noise.Height)}");
+        using var bytewise = sized.Apply("cast", "format=uchar");
+        using var coloured = bytewise.Apply("colourspace", "space=srgb,source_space=b-w");
+        using var saved = coloured.Save(saver, options);
+        return saved.Span.ToArray();
+    }
+
+    private static VipsImage Generate(string name, string options, int width, int height)
+    {
+        using var operation = new VipsOperation(name);
+        operation.Build(string.Create(CultureInfo.InvariantCulture, $"width={width},height={height},{options}"));
+        return operation.GetImage("out");
+    }
+
+    private static void EnsureLoaded()
+    {
+        lock (Gate)
+        {
+            if (!_loaded)
+            {
+                _ = VipsLibrary.Load(VipsLocation.Find("", AppContext.BaseDirectory));
+                _loaded = true;
+            }
+        }
+    }
+
+    private static string Comma(string options) => options.Length == 0 ? "" : $",{options}";
+}
