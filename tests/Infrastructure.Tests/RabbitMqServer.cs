@@ -11,7 +11,7 @@ internal sealed class RabbitMqServer() : NativeServer("rabbitmq.sh")
     [
         new("FLURRTY_RABBITMQ_DATA", Data),
         new("FLURRTY_RABBITMQ_PORT", Port.ToString(CultureInfo.InvariantCulture)),
-        new("FLURRTY_RABBITMQ_USERS", $"uploads:{UploadsPassword} health:look"),
+        new("FLURRTY_RABBITMQ_USERS", $"uploads:{UploadsPassword} readiness:look"),
     ];
 
     internal Task<IConnection> ConnectAsync(string user, string password) =>
@@ -20,13 +20,13 @@ internal sealed class RabbitMqServer() : NativeServer("rabbitmq.sh")
     internal override async Task UseAsync()
     {
         await using var connection = await ConnectAsync("uploads", UploadsPassword);
-        await PublishAndGetAsync(connection, "probe");
+        await PublishAndGetAsync(connection);
     }
 
-    internal static async Task PublishAndGetAsync(IConnection connection, string queue)
+    internal static async Task PublishAndGetAsync(IConnection connection)
     {
         await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
-        await channel.QueueDeclareAsync(queue, durable: false, exclusive: true, autoDelete: true);
+        var queue = (await channel.QueueDeclareAsync()).QueueName;
         await channel.BasicPublishAsync(string.Empty, queue, mandatory: true, new byte[] { 1 });
         Assert.NotNull(await channel.BasicGetAsync(queue, autoAck: true));
     }
