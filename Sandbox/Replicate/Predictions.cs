@@ -264,7 +264,7 @@ internal sealed class PredictionEngine(
         }
 
         invoice.End(id, status, ended.PredictTime ?? 0, Cost(ended), now);
-        accounts.Change(ended.Account, account => account with { Credit = account.Credit - Cost(ended) });
+        accounts.Charge(ended.Account, Cost(ended));
         if (!ended.CompletedDelivered)
         {
             Completed(ended);

@@ -321,7 +321,7 @@ internal sealed partial class TrainingEngine(
 
         double cost = Cost(ended);
         invoice.End(id, ended.Status, ended.PredictTime ?? 0, cost, ended.CompletedAt!.Value);
-        accounts.Change(ended.Account, account => account with { Credit = account.Credit - cost });
+        accounts.Charge(ended.Account, cost);
         if (!ended.CompletedDelivered)
         {
             Completed(ended);

@@ -84,11 +84,6 @@ public class DistributedApplicationException : Exception
 /// <summary>A parameter has no value.</summary>
 public class MissingParameterValueException : DistributedApplicationException
 {
-    /// <summary>Without a reason.</summary>
-    public MissingParameterValueException()
-    {
-    }
-
     /// <summary>With a reason.</summary>
     public MissingParameterValueException(string message)
         : base(message)
@@ -96,8 +91,8 @@ public class MissingParameterValueException : DistributedApplicationException
     }
 
     /// <summary>With a reason and its cause.</summary>
-    public MissingParameterValueException(string message, Exception inner)
-        : base(message, inner)
+    public MissingParameterValueException(string message, Exception innerException)
+        : base(message, innerException)
     {
     }
 }

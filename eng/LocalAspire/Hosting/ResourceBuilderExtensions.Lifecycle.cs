@@ -137,15 +137,6 @@ public static partial class ResourceBuilderExtensions
         return builder.WithAnnotation(new ResourceIconAnnotation(iconName, iconVariant), ResourceAnnotationMutationBehavior.Replace);
     }
 
-    /// <summary>Says what a resource looks like before anything happens to it.</summary>
-    public static IResourceBuilder<T> WithInitialState<T>(this IResourceBuilder<T> builder, CustomResourceSnapshot initialSnapshot)
-        where T : IResource
-    {
-        ArgumentNullException.ThrowIfNull(builder);
-        ArgumentNullException.ThrowIfNull(initialSnapshot);
-        return builder.WithAnnotation(new ResourceSnapshotAnnotation(initialSnapshot), ResourceAnnotationMutationBehavior.Replace);
-    }
-
     /// <summary>Leaves the resource out of what is written down for another place.</summary>
     public static IResourceBuilder<T> ExcludeFromManifest<T>(this IResourceBuilder<T> builder)
         where T : IResource => builder;

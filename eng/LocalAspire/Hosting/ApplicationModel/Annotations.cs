@@ -80,8 +80,18 @@ public sealed class ResourceUrlAnnotation : IResourceAnnotation
     /// <summary>The endpoint that the link leads to.</summary>
     public EndpointReference? Endpoint { get; init; }
 
-    /// <summary>Whether only the details of the resource show it.</summary>
-    public bool IsInternal { get; internal set; }
+    /// <summary>Where the dashboard shows it.</summary>
+    public UrlDisplayLocation DisplayLocation { get; set; }
+}
+
+/// <summary>Where the dashboard shows a link.</summary>
+public enum UrlDisplayLocation
+{
+    /// <summary>In the list of resources and in the details.</summary>
+    SummaryAndDetails,
+
+    /// <summary>In the details only.</summary>
+    DetailsOnly,
 }
 
 /// <summary>Adds or changes links once the endpoints are placed.</summary>
@@ -134,6 +144,7 @@ internal sealed class ResourceCommandAnnotation(
         Options.UpdateState?.Invoke(new UpdateCommandStateContext { ResourceSnapshot = resource, ServiceProvider = services }) ?? ResourceCommandState.Enabled,
         DisplayName,
         Options.Description,
+        Parameter: null,
         Options.ConfirmationMessage,
         Options.IconName,
         Options.IconVariant,

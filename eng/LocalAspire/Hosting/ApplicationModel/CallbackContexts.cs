@@ -48,12 +48,15 @@ public sealed class CommandLineArgsCallbackContext
     private readonly IResource? _resource;
 
     /// <summary>Starts with the given arguments.</summary>
-    public CommandLineArgsCallbackContext(IList<object> args, IResource? resource = null, CancellationToken cancellationToken = default)
+    public CommandLineArgsCallbackContext(IList<object> args, CancellationToken cancellationToken = default)
     {
         Args = args;
-        _resource = resource;
         CancellationToken = cancellationToken;
     }
+
+    /// <summary>Starts with the given arguments of a resource.</summary>
+    public CommandLineArgsCallbackContext(IList<object> args, IResource resource, CancellationToken cancellationToken = default)
+        : this(args, cancellationToken) => _resource = resource;
 
     /// <summary>The arguments; each is a string, or something that becomes one.</summary>
     public IList<object> Args { get; }

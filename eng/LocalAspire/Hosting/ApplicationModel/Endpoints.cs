@@ -19,7 +19,7 @@ public sealed class EndpointAnnotation : IResourceAnnotation
         int? port = null,
         int? targetPort = null,
         bool? isExternal = null,
-        bool isProxied = true)
+        bool? isProxied = null)
     {
         UriScheme = uriScheme ?? (protocol == ProtocolType.Udp ? "udp" : "tcp");
         Name = name ?? UriScheme;
@@ -29,7 +29,7 @@ public sealed class EndpointAnnotation : IResourceAnnotation
         _port = port;
         _targetPort = targetPort;
         IsExternal = isExternal ?? false;
-        IsProxied = isProxied;
+        IsProxied = isProxied ?? true;
     }
 
     /// <summary>The name, unique in its resource.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
@@ -35,7 +36,8 @@ public class ReferenceExpression : IManifestExpressionProvider, IValueProvider, 
     public static ReferenceExpression Create(ref ExpressionInterpolatedStringHandler handler) => handler.Build();
 
     /// <inheritdoc />
-    public async ValueTask<string?> GetValueAsync(CancellationToken cancellationToken = default)
+    [SuppressMessage("Design", "MA0061", Justification = "The signature is Aspire's.")]
+    public async ValueTask<string?> GetValueAsync(CancellationToken cancellationToken)
     {
         if (ValueProviders.Count == 0)
         {

@@ -9,9 +9,6 @@ public interface IResourceWithArgs : IResource;
 /// <summary>A resource that listens somewhere.</summary>
 public interface IResourceWithEndpoints : IResource;
 
-/// <summary>A resource that others find through service discovery.</summary>
-public interface IResourceWithServiceDiscovery : IResourceWithEndpoints;
-
 /// <summary>A resource that can wait for others before it starts.</summary>
 public interface IResourceWithWaitSupport : IResource;
 

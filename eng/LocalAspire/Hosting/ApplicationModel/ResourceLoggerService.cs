@@ -11,8 +11,9 @@ namespace Aspire.Hosting.ApplicationModel;
 public readonly record struct LogLine(int LineNumber, string Content, bool IsErrorMessage);
 
 /// <summary>Keeps the last lines of every resource's log and hands on new ones.</summary>
-public sealed class ResourceLoggerService(TimeProvider timeProvider)
+public sealed class ResourceLoggerService
 {
+    private readonly TimeProvider _time;
     private const int MostKept = 10_000;
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Backlog> _backlogs = new(StringComparer.OrdinalIgnoreCase);
@@ -22,6 +23,8 @@ public sealed class ResourceLoggerService(TimeProvider timeProvider)
         : this(TimeProvider.System)
     {
     }
+
+    internal ResourceLoggerService(TimeProvider time) => _time = time;
 
     /// <summary>Writes to the log of a resource and its replicas.</summary>
     public ILogger GetLogger(IResource resource)
@@ -86,7 +89,7 @@ public sealed class ResourceLoggerService(TimeProvider timeProvider)
 
     internal void AppendNow(string id, string text, bool isError)
     {
-        var now = timeProvider.GetUtcNow().ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
+        var now = _time.GetUtcNow().ToString("yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
         foreach (var line in text.ReplaceLineEndings("\n").Split('\n'))
         {
             Append(id, $"{now} {line}", isError);

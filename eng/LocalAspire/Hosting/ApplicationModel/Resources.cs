@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Aspire.Hosting.ApplicationModel;
 
 /// <summary>A program that is started as it is.</summary>
@@ -51,7 +53,8 @@ public class ParameterResource : Resource, IManifestExpressionProvider, IValuePr
     public string ValueExpression => $"{{{Name}.value}}";
 
     /// <summary>The value.</summary>
-    public ValueTask<string?> GetValueAsync(CancellationToken cancellationToken = default) => ValueTask.FromResult<string?>(_value.Value);
+    [SuppressMessage("Design", "MA0061", Justification = "The signature is Aspire's.")]
+    public ValueTask<string?> GetValueAsync(CancellationToken cancellationToken) => ValueTask.FromResult<string?>(_value.Value);
 
     internal static string FromConfiguration(IConfiguration configuration, string key, string name, ParameterDefault? fallback)
     {
@@ -68,14 +71,6 @@ public abstract class ParameterDefault
 {
     /// <summary>Makes the value.</summary>
     public abstract string GetDefaultValue();
-}
-
-/// <summary>A connection string that is put together from other values.</summary>
-public sealed class ConnectionStringResource(string name, ReferenceExpression connectionStringExpression)
-    : Resource(name), IResourceWithConnectionString, IResourceWithWaitSupport
-{
-    /// <inheritdoc />
-    public ReferenceExpression ConnectionStringExpression { get; } = connectionStringExpression ?? throw new ArgumentNullException(nameof(connectionStringExpression));
 }
 
 /// <summary>A connection string that is read from configuration.</summary>

@@ -156,6 +156,7 @@ public sealed record HealthReportSnapshot(string Name, HealthStatus? Status, str
 /// <param name="State">Whether it can be done now.</param>
 /// <param name="DisplayName">The text of the button.</param>
 /// <param name="DisplayDescription">The text below it.</param>
+/// <param name="Parameter">Not used here.</param>
 /// <param name="ConfirmationMessage">The question asked before.</param>
 /// <param name="IconName">The icon.</param>
 /// <param name="IconVariant">The look of the icon.</param>
@@ -165,6 +166,7 @@ public sealed record ResourceCommandSnapshot(
     ResourceCommandState State,
     string DisplayName,
     string? DisplayDescription,
+    object? Parameter,
     string? ConfirmationMessage,
     string? IconName,
     IconVariant? IconVariant,

@@ -35,6 +35,6 @@ internal static class ResourceUrls
             address = new Uri(new Uri(endpoint.Url), address).ToString();
         }
 
-        return new UrlSnapshot(url.Endpoint?.EndpointName, address, url.IsInternal) { DisplayProperties = new(url.DisplayText ?? string.Empty), IsInactive = true };
+        return new UrlSnapshot(url.Endpoint?.EndpointName, address, url.DisplayLocation == UrlDisplayLocation.DetailsOnly) { DisplayProperties = new(url.DisplayText ?? string.Empty), IsInactive = true };
     }
 }

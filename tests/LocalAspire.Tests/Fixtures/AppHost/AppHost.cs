@@ -4,7 +4,7 @@ using Aspire.Hosting.ApplicationModel;
 var builder = DistributedApplication.CreateBuilder(args);
 
 // Braces mean something to the orchestrator; a password may hold them all the same.
-var password = builder.AddParameter("password", "s3cret{{x}}", secret: true);
+var password = builder.AddParameter("password", "s3cret{{\"x\"}}", secret: true);
 var greeting = builder.AddParameter("greeting");
 var files = builder.AddExecutable("files", "python3", "/", "-u", "-m", "http.server", "--bind", "127.0.0.1")
     .WithHttpEndpoint(port: 18901, env: "PORT")
@@ -29,6 +29,11 @@ builder.AddProject<Projects.Fixture_Web>("front")
     .WithReference(web)
     .WithReplicas(2);
 builder.AddExecutable("later", "sleep", ".", "600").WithExplicitStart();
+
+if (builder.Configuration["Fixture:Throw"] == "true")
+{
+    throw new InvalidOperationException("the fixture was asked to throw");
+}
 
 if (builder.Configuration["Fixture:Hold"] == "true")
 {
