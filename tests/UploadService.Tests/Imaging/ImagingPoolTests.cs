@@ -125,7 +125,7 @@ public sealed class ImagingPoolTests
         var limits = (await File.ReadAllLinesAsync($"{proc}/limits")).ToDictionary(
             line => line[..25].Trim(), line => line[25..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], StringComparer.Ordinal);
         Assert.Equal("536870912", limits["Max data size"]);
-        Assert.Equal("32", limits["Max open files"]);
+        Assert.Equal("64", limits["Max open files"]);
         Assert.Equal("0", limits["Max core file size"]);
 
         var environment = (await File.ReadAllTextAsync($"{proc}/environ")).Split('\0', StringSplitOptions.RemoveEmptyEntries).Select(pair => pair.Split('=')[0]).Order(StringComparer.Ordinal);
