@@ -6,7 +6,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Flurrty.LocalAspire.Tests;
 
 /// <summary>What an AppHost's resources look like once they run.</summary>
-public sealed class AppHostTests(RunningAppHost host) : IClassFixture<RunningAppHost>
+[Collection(RunningAppHost.Collection)]
+public sealed class AppHostTests(RunningAppHost host)
 {
     [Fact]
     public async Task Project_Started_HasTheVariablesThatAspireInjects()
@@ -41,7 +42,7 @@ public sealed class AppHostTests(RunningAppHost host) : IClassFixture<RunningApp
     {
         var files = host.App.GetEndpoint("files").ToString().TrimEnd('/');
         var env = await VariablesAsync("web");
-        Assert.Equal($"Endpoint={files};Password=s3cret{{{{x}}}}", env["ConnectionStrings__store"]);
+        Assert.Equal($"Endpoint={files};Password=s3cret{{{{\"x\"}}}}", env["ConnectionStrings__store"]);
         Assert.Equal(env["ConnectionStrings__store"], await host.App.GetConnectionStringAsync("store"));
         Assert.Equal(files, env["services__files__http__0"]);
         Assert.Equal(files, env["FILES_HTTP"]);
@@ -54,7 +55,7 @@ public sealed class AppHostTests(RunningAppHost host) : IClassFixture<RunningApp
     [Fact]
     public async Task Secret_OfOneResource_ReachesNoOther()
     {
-        Assert.Equal("s3cret{{x}}", (await VariablesAsync("web"))["PASSWORD"]);
+        Assert.Equal("s3cret{{\"x\"}}", (await VariablesAsync("web"))["PASSWORD"]);
         foreach (var variables in new[] { await VariablesAsync("web"), await VariablesAsync("front") })
         {
             Assert.DoesNotContain(RunningAppHost.Leak, variables.Keys);

@@ -15,7 +15,7 @@ public sealed class ExpressionTests
         var web = builder.AddExecutable("web", "true", "/").WithHttpEndpoint();
         var annotation = web.GetEndpoint("http").EndpointAnnotation;
         var expression = ReferenceExpression.Create($"{{{web.GetEndpoint("http")}}}?user={user}&host={annotation.TargetHost}");
-        Assert.Equal("{{{web.bindings.http.url}}}?user={user.value}&host=localhost", expression.ValueExpression);
+        Assert.Equal("{{web.bindings.http.url}}?user={user.value}&host=localhost", expression.ValueExpression);
 
         annotation.AllocatedEndpoint = new AllocatedEndpoint(annotation, "localhost", 4711, "8080");
         Assert.Equal("{http://localhost:4711}?user=me&host=localhost", await expression.GetValueAsync(CancellationToken.None));

@@ -6,7 +6,8 @@ using Wire = Aspire.Hosting.Dashboard.Wire;
 namespace Flurrty.LocalAspire.Tests;
 
 /// <summary>What the dashboard is told, over its own protocol.</summary>
-public sealed class ResourceServiceTests(RunningAppHost host) : IClassFixture<RunningAppHost>, IDisposable
+[Collection(RunningAppHost.Collection)]
+public sealed class ResourceServiceTests(RunningAppHost host) : IDisposable
 {
     private readonly ResourceServiceHost _service = host.App.Services.GetRequiredService<ResourceServiceHost>();
     private readonly List<ResourceServiceClient> _clients = [];
@@ -52,7 +53,7 @@ public sealed class ResourceServiceTests(RunningAppHost host) : IClassFixture<Ru
     [Fact]
     public async Task Secrets_OfTheApplication_LeaveItOnlyMarkedSensitive()
     {
-        const string secret = "s3cret{{x}}";
+        const string secret = "s3cret{{\"x\"}}";
         var resources = await ResourcesAsync();
         var password = resources.Single(r => r.DisplayName == "password").Properties.Single(p => p.Name == "Value");
         Assert.Equal(secret, password.Value.StringValue);

@@ -4,8 +4,11 @@ using Aspire.Hosting.Testing;
 namespace Flurrty.LocalAspire.Tests;
 
 /// <summary>The fixture AppHost, started once for the tests that only look at it, with the dashboard.</summary>
-public sealed class RunningAppHost : IAsyncLifetime
+[CollectionDefinition(Collection)]
+public sealed class RunningAppHost : IAsyncLifetime, ICollectionFixture<RunningAppHost>
 {
+    internal const string Collection = "running AppHost";
+
     internal const string Leak = "LOCALASPIRE_TEST_LEAK";
     private IDistributedApplicationTestingBuilder? _builder;
 

@@ -4,7 +4,7 @@ using Aspire.Hosting.ApplicationModel;
 var builder = DistributedApplication.CreateBuilder(args);
 
 // Braces mean something to the orchestrator; a password may hold them all the same.
-var password = builder.AddParameter("password", "s3cret{{x}}", secret: true);
+var password = builder.AddParameter("password", "s3cret{{\"x\"}}", secret: true);
 var greeting = builder.AddParameter("greeting");
 var files = builder.AddExecutable("files", "python3", "/", "-u", "-m", "http.server", "--bind", "127.0.0.1")
     .WithHttpEndpoint(port: 18901, env: "PORT")

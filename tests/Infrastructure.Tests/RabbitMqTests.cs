@@ -1,0 +1,77 @@
+using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
+
+namespace Flurrty.Infrastructure.Tests;
+
+public sealed class RabbitMqTests : NativeServerRules
+{
+    protected override string RequiredVariable => "FLURRTY_RABBITMQ_USERS";
+
+    internal override NativeServer Create() => new RabbitMqServer();
+
+    [Fact]
+    public async Task Users_OnlyThoseNamed_WithTheirPasswordsGetIn()
+    {
+        await using var server = new RabbitMqServer();
+        await server.StartAsync();
+
+        await Assert.ThrowsAsync<BrokerUnreachableException>(() => server.ConnectAsync("guest", "guest"));
+        await Assert.ThrowsAsync<BrokerUnreachableException>(() => server.ConnectAsync("uploads", "wrong"));
+        await server.StopAsync();
+        server.UploadsPassword = "second";
+        await server.StartAsync();
+        await Assert.ThrowsAsync<BrokerUnreachableException>(() => server.ConnectAsync("uploads", "first"));
+    }
+
+    [Fact]
+    public async Task Health_OtherQueues_AreForbidden()
+    {
+        await using var server = new RabbitMqServer();
+        await server.StartAsync();
+        await using var connection = await server.ConnectAsync("health", "look");
+
+        await RabbitMqServer.PublishAndGetAsync(connection, "health-probe");
+
+        await using var channel = await connection.CreateChannelAsync();
+        var refused = await Assert.ThrowsAsync<OperationInterruptedException>(() => channel.QueueDeclareAsync("train-identity"));
+        Assert.True(refused.ShutdownReason is { ReplyCode: Constants.AccessRefused }, refused.Message);
+    }
+
+    [Fact]
+    public async Task Kill_EveryProcess_ConfirmedMessagesAreThere()
+    {
+        await using var server = new RabbitMqServer();
+        await server.StartAsync();
+        await using (var connection = await server.ConnectAsync("uploads", "first"))
+        {
+            await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
+            await channel.QueueDeclareAsync("kept", durable: true, exclusive: false, autoDelete: false);
+            for (var i = 0; i < 20; i++)
+            {
+                await channel.BasicPublishAsync(string.Empty, "kept", mandatory: true, new BasicProperties { Persistent = true }, new byte[] { 1 });
+            }
+
+            await server.KillEverythingAsync();
+        }
+
+        await server.StartAsync();
+
+        await using var again = await server.ConnectAsync("uploads", "first");
+        await using var reader = await again.CreateChannelAsync();
+        Assert.Equal(20u, await reader.MessageCountAsync("kept"));
+    }
+
+    [Fact]
+    public async Task Start_DataDeleted_HasTheSameUsers()
+    {
+        await using var server = new RabbitMqServer();
+        await server.StartAsync();
+        await server.StopAsync();
+        Directory.Delete(server.Data, recursive: true);
+
+        await server.StartAsync();
+
+        await using var connection = await server.ConnectAsync("health", "look");
+        await RabbitMqServer.PublishAndGetAsync(connection, "health-probe");
+    }
+}
