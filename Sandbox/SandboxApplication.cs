@@ -23,6 +23,9 @@ internal static class SandboxApplication
         builder.Services.AddSingleton(provider => new DocumentJournal(Path.Combine(DataDirectory(provider), "replicate", "journal.jsonl")));
         builder.Services.AddSingleton(provider => new Invoice(Path.Combine(DataDirectory(provider), "invoice.jsonl")));
         builder.Services.AddSingleton<FaultBook>();
+
+        // A request that waits for its run does not hold the process up.
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(3));
         builder.Services.AddReplicate();
 
         var app = builder.Build();

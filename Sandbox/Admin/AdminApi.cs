@@ -168,6 +168,12 @@ internal static class AdminApi
             return Missing();
         }
 
+        // A page in somebody's browser is on this machine too.
+        if (http.Request.Headers.ContainsKey("Origin"))
+        {
+            return Results.Problem(statusCode: 403, detail: "The admin API is not for web pages.");
+        }
+
         string? token = http.RequestServices.GetRequiredService<IOptions<SandboxOptions>>().Value.AdminToken;
         return string.IsNullOrEmpty(token) || Same($"Bearer {token}", http.Request.Headers.Authorization.ToString())
             ? await next(context)

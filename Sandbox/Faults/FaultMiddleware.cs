@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Flurrty.Sandbox.Faults;
 
 /// <summary>Applies the rules on requests: in front of everything a provider's routes do.</summary>
-internal sealed class FaultMiddleware(RequestDelegate next, FaultBook faults, TimeProvider time)
+internal sealed class FaultMiddleware(RequestDelegate next, FaultBook faults, TimeProvider time, IHostApplicationLifetime lifetime)
 {
     private const int LargestSearchedBody = 1 << 20;
 
@@ -86,7 +86,8 @@ internal sealed class FaultMiddleware(RequestDelegate next, FaultBook faults, Ti
 
     private async Task DelayAsync(HttpContext context, FaultAction action)
     {
-        var sender = context.RequestAborted;
+        using var leaving = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
+        var sender = leaving.Token;
         if (action.When == FaultWhen.Before)
         {
             await BufferAsync(context);
@@ -117,11 +118,12 @@ internal sealed class FaultMiddleware(RequestDelegate next, FaultBook faults, Ti
         var held = new Held(context.Request.Method, context.Request.Path.Value!, action.When, time.GetUtcNow());
         fault.Holding.TryAdd(held, 0);
         await using var gone = sender.Register(() => held.SenderGone = true);
-        bool released = await WaitAsync(held.Released, sender);
+        var stopping = lifetime.ApplicationStopping;
+        using var leaving = CancellationTokenSource.CreateLinkedTokenSource(sender, stopping);
+        bool released = await WaitAsync(held.Released, leaving.Token);
         if (!released && effect && action is { SurvivesDisconnect: true, When: FaultWhen.Before })
         {
-            await held.Released;
-            released = true;
+            released = await WaitAsync(held.Released, stopping);
         }
 
         fault.Holding.TryRemove(held, out _);

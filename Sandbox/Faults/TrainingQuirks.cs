@@ -49,6 +49,9 @@ internal sealed record TrainingQuirks
     /// <summary>Seconds in <c>processing</c>.</summary>
     public double? Seconds { get; init; }
 
+    /// <summary>For so long neither lists nor routes show the training, as if a replica lagged behind.</summary>
+    public double? HiddenSeconds { get; init; }
+
     /// <summary>The training fails with this text.</summary>
     public string? Fail { get; init; }
 

@@ -50,7 +50,11 @@ internal sealed class Accounts
 
     public Account? Find(string username) => _accounts.Find(username);
 
-    public Account? Change(string username, Func<Account, Account> change) => _accounts.Change(username, change);
+    public Account? Change(string username, Func<Account, Account?> change) => _accounts.Change(username, change);
+
+    /// <summary>Takes the cost of a run from what is left; an endless credit stays endless.</summary>
+    public void Charge(string username, double cost) =>
+        _accounts.Change(username, account => account.Credit is { } credit && cost > 0 ? account with { Credit = credit - cost } : null);
 
     public Account? Authenticate(HttpRequest request)
     {

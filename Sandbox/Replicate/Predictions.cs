@@ -250,22 +250,28 @@ internal sealed class PredictionEngine(
     private Prediction? End(string id, string status, string? error)
     {
         var now = time.GetUtcNow();
-        var ended = predictions.Change(id, current => current.IsTerminal ? null : current with
+        var ended = predictions.Change(id, current =>
         {
-            Status = status,
-            Error = error,
-            CompletedAt = now,
-            PredictTime = current.StartedAt is { } started ? (now - started).TotalSeconds : null,
-            CompletedDelivered = !Wants(current, WebhookEvent.Completed),
-        });
-        if (ended is null)
-        {
-            return null;
-        }
+            if (current.IsTerminal)
+            {
+                return null;
+            }
 
-        invoice.End(id, status, ended.PredictTime ?? 0, Cost(ended), now);
-        accounts.Change(ended.Account, account => account with { Credit = account.Credit - Cost(ended) });
-        if (!ended.CompletedDelivered)
+            var last = current with
+            {
+                Status = status,
+                Error = error,
+                CompletedAt = now,
+                PredictTime = current.StartedAt is { } started ? (now - started).TotalSeconds : null,
+                CompletedDelivered = !Wants(current, WebhookEvent.Completed),
+            };
+
+            // Whoever sees the end finds it on the invoice.
+            invoice.End(id, status, last.PredictTime ?? 0, Cost(last), now);
+            accounts.Charge(last.Account, Cost(last));
+            return last;
+        });
+        if (ended is { CompletedDelivered: false })
         {
             Completed(ended);
         }

@@ -93,10 +93,12 @@ internal sealed record Training
 internal sealed class TrainingStore
 {
     private readonly DocumentSet<Training> _trainings;
+    private readonly TimeProvider _time;
     private long _last;
 
-    public TrainingStore(DocumentJournal journal)
+    public TrainingStore(DocumentJournal journal, TimeProvider time)
     {
+        _time = time;
         _trainings = journal.Set<Training>("training");
         _last = _trainings.All.Select(training => training.Number).DefaultIfEmpty().Max();
     }
@@ -105,13 +107,19 @@ internal sealed class TrainingStore
 
     public Training? Find(string id) => _trainings.Find(id);
 
-    public Training? Find(string id, string account) => _trainings.Find(id) is { } training && training.Account == account ? training : null;
+    /// <summary>What an account is shown.</summary>
+    public Training? Find(string id, string account) => _trainings.Find(id) is { } training && IsShown(training, account) ? training : null;
+
+    public IEnumerable<Training> Of(string account) => All.Where(training => IsShown(training, account));
 
     public long NextNumber() => Interlocked.Increment(ref _last);
 
     public void Add(Training training) => _trainings.TryAdd(training.Id, training);
 
     public Training? Change(string id, Func<Training, Training?> change) => _trainings.Change(id, change);
+
+    private bool IsShown(Training training, string account) =>
+        training.Account == account && !(training.Quirks.HiddenSeconds is { } hidden && _time.GetUtcNow() < training.CreatedAt + TimeSpan.FromSeconds(hidden));
 }
 
 /// <summary>How often each model was run.</summary>

@@ -313,16 +313,20 @@ internal sealed partial class TrainingEngine(
 
     private Training? End(string id, Func<Training, Training> change)
     {
-        var ended = trainings.Change(id, training => training.IsTerminal ? null : change(training) with { CompletedDelivered = !Wants(training, WebhookEvent.Completed) });
-        if (ended is null)
+        var ended = trainings.Change(id, training =>
         {
-            return null;
-        }
+            if (training.IsTerminal)
+            {
+                return null;
+            }
 
-        double cost = Cost(ended);
-        invoice.End(id, ended.Status, ended.PredictTime ?? 0, cost, ended.CompletedAt!.Value);
-        accounts.Change(ended.Account, account => account with { Credit = account.Credit - cost });
-        if (!ended.CompletedDelivered)
+            // Whoever sees the end finds it on the invoice.
+            var last = change(training) with { CompletedDelivered = !Wants(training, WebhookEvent.Completed) };
+            invoice.End(id, last.Status, last.PredictTime ?? 0, Cost(last), last.CompletedAt!.Value);
+            accounts.Charge(last.Account, Cost(last));
+            return last;
+        });
+        if (ended is { CompletedDelivered: false })
         {
             Completed(ended);
         }

@@ -22,7 +22,7 @@ internal static class Trainings
                 context.Request,
                 $"{url}/v1/trainings",
                 options.Value.Replicate.PageSize,
-                trainings.All.Where(training => training.Account == account),
+                trainings.Of(account),
                 training => training.Number,
                 training => TrainingWire.Render(training, url, TrainingForm.Listed, now));
         });

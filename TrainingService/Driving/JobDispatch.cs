@@ -14,15 +14,19 @@ internal sealed partial class JobDispatch(
     [FromKeyedServices(Dispatcher.Key)] NpgsqlDataSource dispatcher,
     WakeListener listener,
     JobStore store,
-    JobRunner runner,
+    IServiceProvider services,
     IOptions<DrivingOptions> options,
     TimeProvider time,
     ILogger<JobDispatch> logger) : BackgroundService
 {
     private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(4);
 
-    private readonly DrivingOptions _options = options.Value;
+    // Hosted services are made before options are validated. What needs valid ones waits, so that a start tells all errors at once.
+    private readonly Lazy<JobRunner> _runner = new(services.GetRequiredService<JobRunner>);
+    private readonly Lazy<DrivingOptions> _lazyOptions = new(() => options.Value);
     private readonly ConcurrentDictionary<(Guid Id, Guid Owner), Work> _works = new();
+
+    private DrivingOptions Options => _lazyOptions.Value;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -37,7 +41,7 @@ internal sealed partial class JobDispatch(
                     await ClaimAsync(stoppingToken, stopWork.Token);
                 }
 
-                await listener.WaitAsync(_options.Poll, stoppingToken);
+                await listener.WaitAsync(Options.Poll, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -46,7 +50,7 @@ internal sealed partial class JobDispatch(
             catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
             {
                 Log.ClaimFailed(logger, exception.Message);
-                await Task.Delay(_options.Poll, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(Options.Poll, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
 
@@ -64,14 +68,14 @@ internal sealed partial class JobDispatch(
 
     private async Task ClaimAsync(CancellationToken stoppingToken, CancellationToken stopWork)
     {
-        while (_options.Parallelism - _works.Count is > 0 and var room)
+        while (Options.Parallelism - _works.Count is > 0 and var room)
         {
             var owner = Guid.CreateVersion7();
             var claimed = new List<(Guid Id, Guid AccountId)>();
             await using (var command = dispatcher.CreateCommand("SELECT id, account_id FROM claim_jobs($1, $2, $3, $4)"))
             {
                 command.Parameters.Add(new NpgsqlParameter { Value = room });
-                command.Parameters.Add(new NpgsqlParameter { Value = _options.Lease });
+                command.Parameters.Add(new NpgsqlParameter { Value = Options.Lease });
                 command.Parameters.Add(new NpgsqlParameter { Value = listener.Instance });
                 command.Parameters.Add(new NpgsqlParameter { Value = owner });
                 await using var reader = await command.ExecuteReaderAsync(stoppingToken);
@@ -104,7 +108,7 @@ internal sealed partial class JobDispatch(
             if (await store.ReadClaimedAsync(work.JobId, accountId, work.Owner, work.Cancellation.Token) is { } view)
             {
                 var lease = new LeasedJob(work.JobId, accountId, work.Owner, view.Job.LeaseNumber, work.Cancellation.Token);
-                await runner.RunAsync(lease, view, posting => work.IsPosting = posting);
+                await _runner.Value.RunAsync(lease, view, posting => work.IsPosting = posting);
             }
         }
         catch (OperationCanceledException) when (work.Cancellation.IsCancellationRequested)
@@ -125,7 +129,7 @@ internal sealed partial class JobDispatch(
 
     private async Task RenewAsync(CancellationToken cancellationToken)
     {
-        using var timer = new PeriodicTimer(_options.Lease / 3, time);
+        using var timer = new PeriodicTimer(Options.Lease / 3, time);
         try
         {
             while (await timer.WaitForNextTickAsync(cancellationToken))
@@ -155,7 +159,7 @@ internal sealed partial class JobDispatch(
                 catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
                 {
                     Log.RenewalFailed(logger, exception.Message);
-                    foreach (var work in works.Where(work => time.GetElapsedTime(work.RenewedAt) > _options.Lease && !work.IsPosting))
+                    foreach (var work in works.Where(work => time.GetElapsedTime(work.RenewedAt) > Options.Lease && !work.IsPosting))
                     {
                         Lose(work);
                     }
@@ -172,7 +176,7 @@ internal sealed partial class JobDispatch(
         await using var command = dispatcher.CreateCommand("SELECT id FROM renew_jobs($1, $2, $3)");
         command.Parameters.Add(new NpgsqlParameter { Value = works.Select(static work => work.JobId).ToArray() });
         command.Parameters.Add(new NpgsqlParameter { Value = works.Select(static work => work.Owner).ToArray() });
-        command.Parameters.Add(new NpgsqlParameter { Value = _options.Lease });
+        command.Parameters.Add(new NpgsqlParameter { Value = Options.Lease });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         var renewed = new HashSet<Guid>();
         while (await reader.ReadAsync(cancellationToken))

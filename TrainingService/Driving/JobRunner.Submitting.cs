@@ -7,6 +7,8 @@ namespace Flurrty.TrainingService.Driving;
 /// <content>Buying a run: an attempt's way from the intent to a run that has a name.</content>
 internal sealed partial class JobRunner
 {
+    private const int DatasetTries = 4;
+
     /// <summary>A list is searched this much further back than the request: two clocks are compared.</summary>
     private static readonly TimeSpan ClockMargin = TimeSpan.FromMinutes(10);
 
@@ -32,7 +34,7 @@ internal sealed partial class JobRunner
             var (dataset, refusal) = await datasets.GetAsync(turn.Job.AccountId, turn.Job.Id, turn.Lost);
             if (dataset is null)
             {
-                return await FailAsync(turn, Failure.DatasetRefused(refusal), EndUnsentAttempt);
+                return await AskForDatasetAgainAsync(turn, refusal);
             }
 
             // The file is the attempt's own: a run can be told by it, and deleting it stops a request that is still on its way.
@@ -54,6 +56,22 @@ internal sealed partial class JobRunner
         }
     }
 
+    /// <summary>A dataset that is not there although it was built may have been released by an earlier try; it is asked for again a few times.</summary>
+    private async Task<Rest> AskForDatasetAgainAsync(Turn turn, string? refusal)
+    {
+        if (turn.Job.Failures + 1 >= DatasetTries)
+        {
+            return await FailAsync(turn, Failure.DatasetRefused(refusal), EndUnsentAttempt);
+        }
+
+        await ChangeAsync(turn, change =>
+        {
+            change.NoteFailure(new ProviderException(ErrorCategory.FileError, $"The dataset is not there: {refusal}."));
+            change.AskForDataset();
+        });
+        return Rest.For(Backoff(turn.Job.Failures));
+    }
+
     private async Task<Rest> PostAsync(Turn turn)
     {
         if (turn.Job.CancelRequested)
@@ -68,18 +86,10 @@ internal sealed partial class JobRunner
             var (dataset, refusal) = await datasets.GetAsync(turn.Job.AccountId, turn.Job.Id, turn.Lost);
             if (dataset is null)
             {
-                return await FailAsync(turn, Failure.DatasetRefused(refusal), EndUnsentAttempt);
+                return await AskForDatasetAgainAsync(turn, refusal);
             }
 
-            var parameters = new TrainingParameters
-            {
-                Trainer = turn.Job.Trainer,
-                Steps = turn.Job.Steps,
-                Rank = turn.Job.Rank,
-                LearningRate = turn.Job.LearningRate,
-                Resolution = turn.Job.Resolution,
-                TriggerWord = dataset.TriggerWord,
-            };
+            var parameters = turn.Job.Parameters(dataset.TriggerWord);
             var input = new ProviderInput(turn.Attempt.InputId!, new Uri(turn.Attempt.InputLocation!));
             plan = await provider.PrepareAsync(turn.Job.AccountId, parameters, input, turn.Lost);
             if (turn.Attempt.Posts > 0 && turn.Attempt.DestinationMissing)
@@ -300,6 +310,8 @@ internal sealed partial class JobRunner
         change.Attempt.ErrorDetail = null;
         change.MoveAttempt(AttemptState.Running);
         change.NoteWork(bytes: null, run.Id);
+        var estimate = ProviderOf(turn).Estimate(turn.Job.Parameters(triggerWord: string.Empty));
+        change.Job.EstimatedCompletion = change.Now + ((estimate.MinTime + estimate.MaxTime) / 2);
         change.MoveTo(JobState.Queued);
     });
 

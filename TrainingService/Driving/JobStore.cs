@@ -47,6 +47,7 @@ internal sealed class JobStore(IServiceScopeFactory scopes)
                     ?? throw new LeaseLostException();
                 var work = new JobChange(db, outbox, loaded.Job, loaded.Attempt, loaded.Stage, loaded.Now);
                 change(work);
+                work.Complete();
                 loaded.Job.UpdatedAt = loaded.Now;
                 if (extendLease is { } lasting)
                 {

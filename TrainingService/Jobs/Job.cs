@@ -1,3 +1,5 @@
+using Flurrty.TrainingService.Providers;
+
 namespace Flurrty.TrainingService.Jobs;
 
 /// <summary>The training of one version. Its id is the version's.</summary>
@@ -106,6 +108,17 @@ internal sealed class Job
     public long Wakes { get; set; }
 
     public bool CancelRequested => CancelRequestedAt is not null;
+
+    /// <summary>What is to be trained. The trigger word may be a name and is kept nowhere here.</summary>
+    public TrainingParameters Parameters(string triggerWord) => new()
+    {
+        Trainer = Trainer,
+        Steps = Steps,
+        Rank = Rank,
+        LearningRate = LearningRate,
+        Resolution = Resolution,
+        TriggerWord = triggerWord,
+    };
 }
 
 /// <summary>One intent to buy one run at one provider, written down before anything is sent.</summary>

@@ -7,6 +7,9 @@ namespace Flurrty.TrainingService.Jobs;
 /// <summary>A change of one job inside its transaction: the rows and the messages that tell of it are committed together.</summary>
 internal sealed class JobChange(TrainingContext db, Outbox outbox, Job job, Attempt? attempt, JobStage? stage, DateTimeOffset now)
 {
+    private bool _tell;
+    private bool _release;
+
     public Job Job { get; } = job;
 
     public DateTimeOffset Now { get; } = now;
@@ -155,14 +158,27 @@ internal sealed class JobChange(TrainingContext db, Outbox outbox, Job job, Atte
     {
         Job.EstimatedCompletion = null;
         MoveTo(end);
-        outbox.ReleaseDataset(db, Job);
+        _release = true;
     }
 
-    private void Tell()
+    /// <summary>Adds what others are told: where the job stands after all of the change, once.</summary>
+    public void Complete()
     {
-        Job.Revision++;
-        outbox.PublishState(db, Job);
+        if (_tell)
+        {
+            _tell = false;
+            Job.Revision++;
+            outbox.PublishState(db, Job);
+        }
+
+        if (_release)
+        {
+            _release = false;
+            outbox.ReleaseDataset(db, Job);
+        }
     }
+
+    private void Tell() => _tell = true;
 
     private void OpenStage()
     {

@@ -43,7 +43,9 @@ internal sealed class TrainIdentityConsumer(TrainingContext db, Outbox outbox) :
             NextLookAt = now,
         };
         Db.Jobs.Add(job);
-        new JobChange(Db, outbox, job, attempt: null, stage: null, now).Open();
+        var change = new JobChange(Db, outbox, job, attempt: null, stage: null, now);
+        change.Open();
+        change.Complete();
         await Db.NotifyAsync(cancellationToken);
     }
 }
@@ -75,7 +77,9 @@ internal sealed class CancelTrainingConsumer(TrainingContext db, Outbox outbox) 
                 UpdatedAt = now,
             };
             Db.Jobs.Add(job);
-            new JobChange(Db, outbox, job, attempt: null, stage: null, now).Open();
+            var change = new JobChange(Db, outbox, job, attempt: null, stage: null, now);
+            change.Open();
+            change.Complete();
             return;
         }
 
@@ -98,6 +102,8 @@ internal sealed class RetryTrainingConsumer(TrainingContext db, Outbox outbox) :
 
     protected override async Task HandleAsync(RetryTraining message, CancellationToken cancellationToken)
     {
+        // The driver may be about to claim the job once more; it waits for the end of this.
+        await Db.Database.ExecuteSqlAsync($"SELECT FROM jobs WHERE id = {message.JobId} FOR UPDATE", cancellationToken);
         var job = await Db.Jobs.SingleOrDefaultAsync(row => row.Id == message.JobId, cancellationToken);
         if (job is null)
         {
@@ -132,12 +138,14 @@ internal sealed class RetryTrainingConsumer(TrainingContext db, Outbox outbox) :
             attempt.StopReason = null;
         }
 
-        new JobChange(Db, outbox, job, attempt, stage, now).MoveTo(attempt?.State switch
+        var change = new JobChange(Db, outbox, job, attempt, stage, now);
+        change.MoveTo(attempt?.State switch
         {
             AttemptState.Running => JobState.Queued,
             AttemptState.Posting or AttemptState.Unknown => JobState.NeedsReview,
             _ => JobState.Accepted,
         });
+        change.Complete();
         await Db.NotifyAsync(cancellationToken);
     }
 }

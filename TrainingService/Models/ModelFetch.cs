@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Flurrty.TrainingService.Providers;
 using Microsoft.Extensions.Options;
 
@@ -18,12 +19,20 @@ internal sealed class FetchedModel(FileStream file, string sha256, LoraSummary s
 /// <summary>Fetches the archive of a finished run and takes the checked model out of it.</summary>
 internal sealed class ModelFetch(IOptions<ModelOptions> options)
 {
+    private static readonly ActivitySource Source = new("Flurrty.TrainingService");
+
     private readonly ModelOptions _options = options.Value;
 
     public async Task<FetchedModel> FetchAsync(ITrainingProvider provider, Uri location, CancellationToken cancellationToken)
     {
         await using var archive = CreateTemporaryFile();
-        await DownloadAsync(provider, location, archive, cancellationToken);
+        using (var activity = Source.StartActivity("artifact download", ActivityKind.Client))
+        {
+            activity?.SetTag("server.address", location.Host);
+            await DownloadAsync(provider, location, archive, cancellationToken);
+            activity?.SetTag("flurrty.bytes", archive.Length);
+        }
+
         archive.Position = 0;
         var model = CreateTemporaryFile();
         try

@@ -6,12 +6,19 @@ using Microsoft.EntityFrameworkCore;
 namespace Flurrty.TrainingService.Persistence;
 
 /// <summary>The database of trainings.</summary>
-internal sealed class TrainingContext(DbContextOptions<TrainingContext> options) : DbContext(options)
+internal sealed class TrainingContext : DbContext
 {
     public const string DatabaseName = "training";
 
     /// <summary>The channel that tells every process that a job became due.</summary>
     public const string WakeChannel = "training_wake";
+
+    public TrainingContext(DbContextOptions<TrainingContext> options)
+        : base(options)
+    {
+        // A transaction that fails is never continued, so its savepoints would be two round trips for nothing.
+        Database.AutoSavepointsEnabled = false;
+    }
 
     public DbSet<Job> Jobs => Set<Job>();
 

@@ -273,7 +273,7 @@ internal sealed partial class DatasetBuilder(
     }
 
     private static async Task<Dataset?> FindAsync(UploadsContext db, string contentSha256, CancellationToken cancellationToken) =>
-        await db.Datasets.FromSql($"SELECT * FROM datasets WHERE content_sha256 = {contentSha256} FOR UPDATE").FirstOrDefaultAsync(cancellationToken);
+        await db.Datasets.FromSql($"SELECT * FROM datasets WHERE content_sha256 = {contentSha256} FOR UPDATE").SingleOrDefaultAsync(cancellationToken);
 
     private static async Task RenewAsync(UploadsContext db, Plan plan, CancellationToken cancellationToken)
     {

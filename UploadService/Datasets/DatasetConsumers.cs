@@ -128,7 +128,7 @@ internal static class SealLock
 {
     /// <summary>The seal, locked until the transaction ends.</summary>
     public static async Task<Seal?> FindAsync(UploadsContext db, Guid sealId, CancellationToken cancellationToken) =>
-        await db.Seals.FromSql($"SELECT * FROM seals WHERE id = {sealId} FOR UPDATE").FirstOrDefaultAsync(cancellationToken);
+        await db.Seals.FromSql($"SELECT * FROM seals WHERE id = {sealId} FOR UPDATE").SingleOrDefaultAsync(cancellationToken);
 }
 
 internal static class DatasetAnswers

@@ -8,8 +8,8 @@ import re
 import sys
 
 # MassTransit declares exchanges named after message types and queues named after commands and consumers, and senders declare what they
-# send to, so a service needs everything on its virtual host. The one who only checks health gets queues and exchanges named health….
-PERMISSIONS = {"health": {"configure": r"^(health.*|amq\.gen.*)$", "write": r"^(health.*|amq\.gen.*|amq\.default)$", "read": r"^(health.*|amq\.gen.*)$"}}
+# send to, so a service needs everything on its virtual host. The one who only asks whether the broker works gets queues that the broker names.
+PERMISSIONS = {"readiness": {"configure": r"^amq\.gen-.*$", "write": r"^(amq\.gen-.*|amq\.default)$", "read": r"^amq\.gen-.*$"}}
 SERVICE = {"configure": ".*", "write": ".*", "read": ".*"}
 
 

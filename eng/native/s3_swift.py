@@ -270,6 +270,8 @@ def main(home):
                 if other != name:
                     sock.close()
             work()
+        except SystemExit as end:
+            os._exit(end.code or 0)
         except BaseException as error:  # noqa: B036
             print(f"s3: {name}: {error!r}", file=sys.stderr, flush=True)
         finally:

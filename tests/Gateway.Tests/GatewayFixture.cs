@@ -59,7 +59,7 @@ public sealed class GatewayFixture : IAsyncLifetime
     internal HttpClient StartGateway(params (string Key, string? Value)[] settings)
     {
         var factory = new GatewayFactory(this, settings);
-        factory.UseKestrel(0);
+        factory.UseKestrel();
         factory.StartServer();
         _owned.Add(factory);
         var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, ActivityHeadersPropagator = null }) { BaseAddress = factory.ClientOptions.BaseAddress };
@@ -84,6 +84,7 @@ public sealed class GatewayFixture : IAsyncLifetime
     {
         protected override void ConfigureWebHost(IWebHostBuilder builder)
         {
+            builder.UseSetting("urls", "http://127.0.0.1:0");
             builder.UseSetting("Tickets:Audience", "gateway");
             builder.UseSetting("Tickets:SigningKey", fixture._keys.Private);
             builder.UseSetting("ApiKeys:0:Sha256", Sha256(Key));

@@ -67,6 +67,12 @@ public sealed class NativeObjectStore : IAsyncDisposable
     /// <param name="account">The account.</param>
     public AmazonS3Client Open(string account) => Connect(_port, account, _secrets[account], maxRetries: 3);
 
+    /// <summary>Stops the server and keeps its data.</summary>
+    public Task StopAsync() => _server.StopAsync();
+
+    /// <summary>Starts it again, with the same data, port and passwords.</summary>
+    public Task StartAgainAsync() => _server.StartAsync();
+
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 

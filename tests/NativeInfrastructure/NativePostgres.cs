@@ -93,6 +93,12 @@ public sealed class NativePostgres : IAsyncDisposable
         await context.Database.MigrateAsync();
     }
 
+    /// <summary>Stops the server and keeps its data.</summary>
+    public Task StopAsync() => _server.StopAsync();
+
+    /// <summary>Starts it again, with the same data, port and passwords.</summary>
+    public Task StartAgainAsync() => _server.StartAsync();
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {

@@ -45,6 +45,12 @@ public sealed class NativeRabbitMq : IAsyncDisposable
     /// <param name="user">The user.</param>
     public string For(string user) => Address(_port, user, _passwords[user]);
 
+    /// <summary>Stops the server and keeps its data.</summary>
+    public Task StopAsync() => _server.StopAsync();
+
+    /// <summary>Starts it again, with the same data, port and passwords.</summary>
+    public Task StartAgainAsync() => _server.StartAsync();
+
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _server.DisposeAsync();
 

@@ -15,17 +15,21 @@ public sealed partial class NativeServer : IAsyncDisposable
 
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(15);
 
-    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Func<Task> _isReady;
+    private readonly TimeSpan _timeout;
     private readonly StringBuilder _output = new();
     private readonly string _script;
     private readonly IReadOnlyDictionary<string, string> _variables;
+    private TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Process? _process;
 
-    private NativeServer(string script, string directory, IReadOnlyDictionary<string, string> variables)
+    private NativeServer(string script, string directory, IReadOnlyDictionary<string, string> variables, Func<Task> isReady, TimeSpan timeout)
     {
         _script = script;
         Directory = directory;
         _variables = variables;
+        _isReady = isReady;
+        _timeout = timeout;
     }
 
     /// <summary>The server's data.</summary>
@@ -68,11 +72,10 @@ public sealed partial class NativeServer : IAsyncDisposable
     internal static async Task<NativeServer> StartAsync(
         string script, string directory, IReadOnlyDictionary<string, string> variables, Func<Task> isReady, TimeSpan timeout)
     {
-        var server = new NativeServer(script, directory, variables);
+        var server = new NativeServer(script, directory, variables, isReady, timeout);
         try
         {
-            server.Run();
-            await server.WaitAsync(isReady, timeout);
+            await server.StartAsync();
             return server;
         }
         catch
@@ -82,23 +85,45 @@ public sealed partial class NativeServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Starts the server again over the data that it left.</summary>
+    public async Task StartAsync()
+    {
+        _ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Run(_ended);
+        await WaitAsync();
+    }
+
+    /// <summary>Stops the server and keeps its data.</summary>
+    public async Task StopAsync()
+    {
+        if (_process is not { } process)
+        {
+            return;
+        }
+
+        _process = null;
+        if (!_ended.Task.IsCompleted)
+        {
+            _ = Kill(process.Id, Terminate);
+        }
+
+        try
+        {
+            await _ended.Task.WaitAsync(StopTimeout);
+        }
+        catch (TimeoutException)
+        {
+            process.Kill(entireProcessTree: true);
+            await _ended.Task;
+        }
+
+        process.Dispose();
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        if (_process is { } process)
-        {
-            _ = Kill(process.Id, Terminate);
-            try
-            {
-                await _ended.Task.WaitAsync(StopTimeout);
-            }
-            catch (TimeoutException)
-            {
-                process.Kill(entireProcessTree: true);
-                await _ended.Task;
-            }
-        }
-
+        await StopAsync();
         try
         {
             System.IO.Directory.Delete(Directory, recursive: true);
@@ -109,7 +134,7 @@ public sealed partial class NativeServer : IAsyncDisposable
         }
     }
 
-    private void Run()
+    private void Run(TaskCompletionSource ended)
     {
         var start = new ProcessStartInfo("setpriv")
         {
@@ -146,7 +171,7 @@ public sealed partial class NativeServer : IAsyncDisposable
                 _process = process;
                 started.Set();
                 process.WaitForExit();
-                _ended.SetResult();
+                ended.SetResult();
             }
             catch (Exception problem) when (_process is null)
             {
@@ -166,14 +191,14 @@ public sealed partial class NativeServer : IAsyncDisposable
         }
     }
 
-    private async Task WaitAsync(Func<Task> isReady, TimeSpan timeout)
+    private async Task WaitAsync()
     {
         var start = Stopwatch.GetTimestamp();
         while (true)
         {
             try
             {
-                await isReady();
+                await _isReady();
                 return;
             }
             catch (Exception problem)
@@ -183,9 +208,9 @@ public sealed partial class NativeServer : IAsyncDisposable
                     throw new InvalidOperationException($"{_script} ended before it was ready:\n{Output}", problem);
                 }
 
-                if (Stopwatch.GetElapsedTime(start) > timeout)
+                if (Stopwatch.GetElapsedTime(start) > _timeout)
                 {
-                    throw new TimeoutException($"{_script} was not ready after {timeout.TotalSeconds:0} s ({problem.Message}):\n{Output}", problem);
+                    throw new TimeoutException($"{_script} was not ready after {_timeout.TotalSeconds:0} s ({problem.Message}):\n{Output}", problem);
                 }
             }
 

@@ -18,7 +18,7 @@ internal sealed class RegistryInstance : WebApplicationFactory<Program>
     {
         _settings = settings;
         _gateway = gateway;
-        UseKestrel(0);
+        UseKestrel();
     }
 
     public ConcurrentQueue<string> Log { get; } = [];
@@ -32,6 +32,7 @@ internal sealed class RegistryInstance : WebApplicationFactory<Program>
 
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
+        builder.UseSetting("urls", "http://127.0.0.1:0");
         foreach (var (key, value) in _settings)
         {
             builder.UseSetting(key, value);

@@ -270,6 +270,36 @@ public sealed class FaultTests
     }
 
     [Fact]
+    public async Task HiddenTraining_CountsBeforeItIsShown()
+    {
+        await using var sandbox = await RunningSandbox.StartAsync();
+        await QuirksAsync(sandbox, new JsonObject { ["hidden_seconds"] = 1000 });
+        string id = await sandbox.Replicate.StartTrainingAsync();
+
+        Assert.Equal(404, (await sandbox.Replicate.GetAsync($"/v1/trainings/{id}")).Status);
+        Assert.Equal(404, (await sandbox.Replicate.PostAsync($"/v1/trainings/{id}/cancel")).Status);
+        Assert.Empty((await sandbox.Replicate.GetAsync("/v1/trainings"))["results"]!.AsArray());
+        Assert.Equal(1, (int)(await sandbox.Replicate.InvoiceAsync())["count"]!);
+        await sandbox.Replicate.PostAsync("/admin/clock", new JsonObject { ["advance_seconds"] = 1001 }, token: null);
+
+        Assert.Single((await sandbox.Replicate.GetAsync("/v1/trainings"))["results"]!.AsArray());
+        Assert.Equal("succeeded", (string?)(await sandbox.Replicate.EndAsync(id))["status"]);
+    }
+
+    [Fact]
+    public async Task Stop_OfTheSandbox_DoesNotWaitForHeldRequests()
+    {
+        await using var sandbox = await RunningSandbox.StartAsync();
+        string fault = await sandbox.Replicate.FaultAsync(new JsonObject { ["path"] = "/v1/account", ["action"] = new JsonObject { ["kind"] = "hold", ["survives_disconnect"] = true } });
+        var read = sandbox.Replicate.GetAsync("/v1/account");
+        await sandbox.Replicate.HeldAsync(fault);
+
+        await sandbox.StopAsync().WaitAsync(TimeSpan.FromSeconds(20));
+
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => read);
+    }
+
+    [Fact]
     public async Task Failure_HasTheTextThatWasAskedFor()
     {
         await using var sandbox = await RunningSandbox.StartAsync();

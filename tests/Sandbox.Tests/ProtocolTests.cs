@@ -144,6 +144,14 @@ public sealed class ProtocolTests
     }
 
     [Fact]
+    public async Task Admin_IsNotForWebPages()
+    {
+        await using var sandbox = await RunningSandbox.StartAsync();
+
+        Assert.Equal(403, (await sandbox.Replicate.SendAsync(HttpMethod.Get, "/admin/invoice", token: null, header: ("Origin", "https://example.com"))).Status);
+    }
+
+    [Fact]
     public async Task Speed_CanBeChanged()
     {
         await using var sandbox = await RunningSandbox.StartAsync("--Sandbox:SecondsPerTraining=600");

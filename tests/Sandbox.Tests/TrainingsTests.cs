@@ -267,6 +267,19 @@ public sealed partial class TrainingsTests
     }
 
     [Fact]
+    public async Task Leftovers_OfAMac_AreNotUnpacked()
+    {
+        await using var sandbox = await RunningSandbox.StartAsync();
+        byte[] zip = Zips.Of(("a.jpg", Zips.Jpeg), ("__MACOSX/._a.jpg", Zips.Jpeg), ("._a.jpg", Zips.Jpeg), ("more/b.jpg", Zips.Jpeg));
+        string id = await sandbox.Replicate.StartTrainingAsync(zip: zip);
+
+        string logs = (string)(await sandbox.Replicate.EndAsync(id))["logs"]!;
+
+        Assert.Contains("Extracted 2 files from zip to input_images", logs, StringComparison.Ordinal);
+        Assert.Contains("Found 1 images", logs, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Regex_WithoutAMatch_FailsWithTheListOfLayers()
     {
         await using var sandbox = await RunningSandbox.StartAsync();

@@ -81,6 +81,7 @@ public sealed class ProcessTests
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            UseShellExecute = false,
             Environment = { ["DOTNET_ENVIRONMENT"] = "Development" },
         };
         using var apphost = Process.Start(start)!;

@@ -20,6 +20,7 @@ internal sealed partial class RunningTopology : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly List<Task> _watches = [];
     private readonly List<Regex> _expectedErrors = [];
+    private readonly ConcurrentDictionary<string, ResourceEvent> _states = new(StringComparer.Ordinal);
     private readonly DirectoryInfo _data;
 
     private RunningTopology(DistributedApplication app, DirectoryInfo data)
@@ -62,6 +63,7 @@ internal sealed partial class RunningTopology : IAsyncDisposable
         try
         {
             topology.WatchLogs();
+            topology._watches.Add(topology.WatchStatesAsync());
             await topology.App.StartAsync();
             await topology.WaitForFileAsync();
             return topology;
@@ -83,20 +85,12 @@ internal sealed partial class RunningTopology : IAsyncDisposable
     /// <summary>The pids of a resource's instances that run now.</summary>
     public IReadOnlyList<int> PidsOf(string resource) =>
     [
-        .. InstancesOf(resource)
-            .Select(id => Notifications.TryGetCurrentState(id, out var state) ? state : null)
-            .Where(static state => state?.Snapshot.State?.Text == KnownResourceStates.Running)
-            .Select(static state => state!.Snapshot.Properties.FirstOrDefault(static property => property.Name == "executable.pid")?.Value)
+        .. _states.Values
+            .Where(state => state.Resource.Name == resource && state.Snapshot.State?.Text == KnownResourceStates.Running)
+            .Select(static state => state.Snapshot.Properties.FirstOrDefault(static property => property.Name == "executable.pid")?.Value)
             .Where(static value => value is not null)
             .Select(static value => Convert.ToInt32(value, CultureInfo.InvariantCulture)),
     ];
-
-    public IReadOnlyList<string> InstancesOf(string resource)
-    {
-        var model = App.Services.GetRequiredService<DistributedApplicationModel>();
-        var found = model.Resources.Single(candidate => candidate.Name == resource);
-        return found.TryGetLastAnnotation<DcpInstancesAnnotation>(out var instances) ? [.. instances.Instances.Select(static instance => instance.Name)] : [resource];
-    }
 
     public async Task CommandAsync(string resource, string command)
     {
@@ -179,7 +173,7 @@ internal sealed partial class RunningTopology : IAsyncDisposable
         return directory?.FullName ?? throw new InvalidOperationException("The tests run outside of the repository.");
     }
 
-    [GeneratedRegex(@"\.(jpe?g|png|webp)$", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"\.(jpe?g|png|webp)$", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture)]
     private static partial Regex ImageFile();
 
     [GeneratedRegex("")]
@@ -243,12 +237,22 @@ internal sealed partial class RunningTopology : IAsyncDisposable
         Timeout = TimeSpan.FromSeconds(100),
     };
 
-    private Task<string> StatesAsync()
+    private Task<string> StatesAsync() =>
+        Task.FromResult(string.Join(", ", _states.Values.Select(static state => $"{state.ResourceId}={state.Snapshot.State?.Text}/{state.Snapshot.HealthStatus}")));
+
+    private async Task WatchStatesAsync()
     {
-        var model = App.Services.GetRequiredService<DistributedApplicationModel>();
-        return Task.FromResult(string.Join(", ", model.Resources.SelectMany(resource => InstancesOf(resource.Name)).Select(id =>
-            Notifications.TryGetCurrentState(id, out var state)
-                ? $"{id}={state.Snapshot.State?.Text}/{state.Snapshot.HealthStatus}"
-                : $"{id}=?")));
+        await foreach (var change in Notifications.WatchAsync(_stop.Token))
+        {
+            _states[change.ResourceId] = change;
+        }
+    }
+
+    /// <summary>The dashboard's telemetry API.</summary>
+    public HttpClient DashboardClient()
+    {
+        var client = new HttpClient { BaseAddress = new Uri((string)File["dashboard"]!) };
+        client.DefaultRequestHeaders.Add("x-api-key", (string?)File["dashboard_api_key"]);
+        return client;
     }
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using Flurrty.NativeInfrastructure;
+using Flurrty.UploadService.Persistence;
 using Flurrty.UploadService.Tests.Fixtures;
 
 namespace Flurrty.UploadService.Tests;
@@ -56,31 +57,68 @@ public sealed class InterruptionTests(UploadsFixture uploads)
     public async Task Store_GoneAndBack_IsAProblemMeanwhileAndNothingIsLost()
     {
         var account = Guid.NewGuid();
-        var store = await NativeObjectStore.StartAsync("uploads");
-        try
+        await using var store = await NativeObjectStore.StartAsync("uploads");
+        await using var service = await ServiceProcess.StartAsync(new Dictionary<string, string?>(uploads.Settings(), StringComparer.Ordinal)
         {
-            await using var service = await ServiceProcess.StartAsync(new Dictionary<string, string?>(uploads.Settings(), StringComparer.Ordinal)
-            {
-                ["ConnectionStrings:photos"] = store.For("uploads", "photos"),
-            });
-            using var client = uploads.As(account, service.Address);
-            var set = await client.NewSetWithPhotosAsync(1);
-            var (_, look) = await client.LookAsync($"/api/photo-sets/{set}");
-            var thumbnail = look.GetProperty("photos")[0].GetProperty("thumbnail_url").GetString()!;
-            Assert.Equal(HttpStatusCode.OK, await StatusOfAsync(client, thumbnail));
+            ["ConnectionStrings:photos"] = store.For("uploads", "photos"),
+        });
+        using var client = uploads.As(account, service.Address);
+        var set = await client.NewSetWithPhotosAsync(1, seed: 830);
+        var (_, look) = await client.LookAsync($"/api/photo-sets/{set}");
+        var thumbnail = look.GetProperty("photos")[0].GetProperty("thumbnail_url").GetString()!;
+        Assert.Equal(HttpStatusCode.OK, await StatusOfAsync(client, thumbnail));
 
-            await store.DisposeAsync();
-            var (status, problem) = await client.AddAsync(set, ("a.jpg", TestPhotos.Jpeg(320, 240, 820)), ("b.jpg", TestPhotos.Jpeg(320, 240, 821)));
-            Assert.True((status, problem.Code()) == (HttpStatusCode.ServiceUnavailable, "storage_unavailable"), $"{status} {problem}");
-            Assert.Equal(HttpStatusCode.ServiceUnavailable, await StatusOfAsync(client, thumbnail));
-            Assert.Equal(1, (await client.LookAsync($"/api/photo-sets/{set}")).Body.GetProperty("photo_count").GetInt32());
-            using var answer = await client.DeleteAsync($"/api/photo-sets/{set}");
-            Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
-        }
-        finally
+        await store.StopAsync();
+        (string, byte[])[] more = [("a.jpg", TestPhotos.Jpeg(320, 240, 820)), ("b.jpg", TestPhotos.Jpeg(320, 240, 821))];
+        var (status, problem) = await client.AddAsync(set, more);
+        Assert.True((status, problem.Code()) == (HttpStatusCode.ServiceUnavailable, "storage_unavailable"), $"{status} {problem}");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await StatusOfAsync(client, thumbnail));
+        Assert.Equal(1, (await client.LookAsync($"/api/photo-sets/{set}")).Body.GetProperty("photo_count").GetInt32());
+
+        await store.StartAgainAsync();
+        Assert.Equal(HttpStatusCode.OK, await StatusOfAsync(client, thumbnail));
+        (status, problem) = await client.AddAsync(set, more);
+        Assert.True(status == HttpStatusCode.Created && problem.GetProperty("photos").GetArrayLength() == 2, $"{status} {problem}");
+        using var answer = await client.DeleteAsync($"/api/photo-sets/{set}");
+        Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task Database_GoneAndBack_IsAProblemMeanwhile()
+    {
+        await using var postgres = await NativePostgres.StartAsync("uploads");
+        await postgres.MigrateAsync<UploadsContext>("uploads", static options => new UploadsContext(options));
+        await using var service = await ServiceProcess.StartAsync(new Dictionary<string, string?>(uploads.Settings(), StringComparer.Ordinal)
         {
-            await store.DisposeAsync();
+            ["ConnectionStrings:uploads"] = postgres.App("uploads"),
+            ["ConnectionStrings:uploads-dispatcher"] = postgres.Dispatcher("uploads"),
+        });
+        using var client = uploads.As(Guid.NewGuid(), service.Address);
+        var set = await client.NewSetWithPhotosAsync(1, seed: 840);
+
+        await postgres.StopAsync();
+        foreach (var attempt in new[] { "pooled connection", "new connection" })
+        {
+            var (status, problem) = await client.LookAsync($"/api/photo-sets/{set}");
+            Assert.True((status, problem.Code()) == (HttpStatusCode.ServiceUnavailable, "service_unavailable"), $"{attempt}: {status} {problem}");
         }
+
+        var (sentStatus, sent) = await client.AddAsync(set, ("a.jpg", TestPhotos.Jpeg(320, 240, 841)));
+        Assert.True((sentStatus, sent.Code()) == (HttpStatusCode.ServiceUnavailable, "service_unavailable"), $"{sentStatus} {sent}");
+
+        await postgres.StartAgainAsync();
+        await Eventually.TrueAsync(async () =>
+        {
+            var (status, body) = await client.LookAsync($"/api/photo-sets/{set}");
+            return (status == HttpStatusCode.OK, $"{status} {body}");
+        });
+        using var answer = await client.DeleteAsync($"/api/photo-sets/{set}");
+        Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
+        await Eventually.TrueAsync(async () =>
+        {
+            var waiting = await StoreChecks.QueryAsync(postgres.Superuser("uploads"), "SELECT object_key FROM scheduled_removals");
+            return (waiting.Count == 0, string.Join(' ', waiting));
+        });
     }
 
     private static async Task<HttpStatusCode> StatusOfAsync(HttpClient client, string path)

@@ -40,6 +40,9 @@ internal static class ReplicateServices
             AllowAutoRedirect = false,
             UseCookies = false,
             ConnectTimeout = TimeSpan.FromSeconds(15),
+
+            // The path of an artifact is a capability; without a propagator the handler makes no span that would show it.
+            ActivityHeadersPropagator = null,
         });
         services.AddSingleton<ReplicateClient>();
         services.AddSingleton<ReplicateWebhookSecret>();

@@ -40,6 +40,8 @@ internal sealed class RunningSandbox : IAsyncDisposable
         .. options,
     ];
 
+    public Task StopAsync() => _app.StopAsync();
+
     public async ValueTask DisposeAsync()
     {
         Replicate.Dispose();

@@ -11,6 +11,7 @@ using MassTransit;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using NSubstitute;
 
@@ -271,6 +272,7 @@ public sealed class TrainingFixture : IAsyncLifetime
             ["ConnectionStrings:training-dispatcher"] = DispatcherConnection,
             ["ConnectionStrings:messaging"] = "amqp://nobody:nothing@127.0.0.1:1/",
         });
+        builder.Logging.ClearProviders();
         builder.AddTenantDatabase<TrainingContext>(Database);
         builder.AddFlurrtyMessaging<TrainingContext>(Database);
 

@@ -51,6 +51,8 @@ internal static class TestPhotos
         }
     }
 
+    public static bool LooksLikeJpeg(ReadOnlySpan<byte> bytes) => PhotoSignature.Sniff(bytes) == PhotoFormat.Jpeg && bytes.EndsWith((ReadOnlySpan<byte>)[0xFF, 0xD9]);
+
     public static string Run(string program, string[] arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false })!;

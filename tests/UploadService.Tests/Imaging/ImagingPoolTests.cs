@@ -125,7 +125,7 @@ public sealed class ImagingPoolTests
         var limits = (await File.ReadAllLinesAsync($"{proc}/limits")).ToDictionary(
             line => line[..25].Trim(), line => line[25..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], StringComparer.Ordinal);
         Assert.Equal("536870912", limits["Max data size"]);
-        Assert.Equal("32", limits["Max open files"]);
+        Assert.Equal("64", limits["Max open files"]);
         Assert.Equal("0", limits["Max core file size"]);
 
         var environment = (await File.ReadAllTextAsync($"{proc}/environ")).Split('\0', StringSplitOptions.RemoveEmptyEntries).Select(pair => pair.Split('=')[0]).Order(StringComparer.Ordinal);
@@ -259,6 +259,30 @@ public sealed class ImagingPoolTests
         Assert.Equal(PhotoRefusal.None, result.Refusal);
     }
 
+    /// <summary>A seeded sample; FLURRTY_MUTANTS asks for more.</summary>
+    [Fact]
+    public async Task Mutants_OfGoodPhotos_AreAcceptedOrRefusedAndNothingElse()
+    {
+        var count = int.Parse(Environment.GetEnvironmentVariable("FLURRTY_MUTANTS") ?? "150", CultureInfo.InvariantCulture);
+        using var pool = await StartAsync(options => options.Children = Environment.ProcessorCount);
+        byte[][] good = [TestPhotos.Jpeg(300, 200, 40), TestPhotos.Jpeg(300, 200, 41, options: "interlace=true"), TestPhotos.Png(200, 150, 42), TestPhotos.Webp(200, 150, 43)];
+        var seen = new System.Collections.Concurrent.ConcurrentDictionary<PhotoRefusal, int>();
+        await Parallel.ForEachAsync(Enumerable.Range(0, count), new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, async (number, _) =>
+        {
+            using var result = await NormalizeAsync(pool, Mutate(good[number % good.Length], new Random(number)));
+            Assert.True(Enum.IsDefined(result.Refusal), $"mutant {number}: {result.Refusal}");
+            Assert.True(result.Refusal != PhotoRefusal.None || TestPhotos.LooksLikeJpeg(result.Photo.Span), $"mutant {number} is no JPEG");
+            seen.AddOrUpdate(result.Refusal, 1, static (_, times) => times + 1);
+        });
+        Assert.Equal(count, seen.Values.Sum());
+        Assert.True(seen.Count > 1, string.Join(", ", seen));
+        foreach (var twin in good)
+        {
+            using var result = await NormalizeAsync(pool, twin);
+            Assert.Equal(PhotoRefusal.None, result.Refusal);
+        }
+    }
+
     [FactWithSystemVips]
     public async Task Photo_WithTheSystemsLibvips_IsNormalisedToo()
     {
@@ -295,6 +319,34 @@ public sealed class ImagingPoolTests
         },
         ["tiny"] = () => TestPhotos.Png(32, 32, 20),
     };
+
+    private static byte[] Mutate(byte[] file, Random random)
+    {
+        var mutant = file.ToArray();
+        for (var change = random.Next(1, 12); change > 0; change--)
+        {
+            var at = random.Next(mutant.Length);
+            switch (random.Next(4))
+            {
+                case 0:
+                    mutant[at] = (byte)random.Next(256);
+                    break;
+                case 1:
+                    mutant[at] ^= (byte)(1 << random.Next(8));
+                    break;
+                case 2:
+                    // Headers are where the lengths are.
+                    mutant[random.Next(Math.Min(mutant.Length, 200))] = (byte)random.Next(256);
+                    break;
+                default:
+                    var length = Math.Min(random.Next(1, 64), mutant.Length - at);
+                    mutant.AsSpan(random.Next(mutant.Length - length + 1), length).CopyTo(mutant.AsSpan(at));
+                    break;
+            }
+        }
+
+        return random.Next(10) == 0 ? mutant[..random.Next(1, mutant.Length)] : mutant;
+    }
 
     private static byte[] Half(byte[] file) => file[..(file.Length / 2)];
 

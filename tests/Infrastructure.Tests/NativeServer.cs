@@ -1,0 +1,195 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Flurrty.Infrastructure.Tests;
+
+/// <summary>One server script of eng/native on a data directory and a port; it may be started and ended any number of times.</summary>
+internal abstract class NativeServer : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly string Repository = FindRepository();
+    private readonly string _script;
+    private readonly ConcurrentQueue<string> _output = new();
+    private readonly HashSet<int> _processes = [];
+    private readonly string _home;
+    private Process? _process;
+
+    protected NativeServer(string script, string? home = null)
+    {
+        _script = Path.Combine(Repository, "eng", "native", script);
+        _home = home ?? Directory.CreateTempSubdirectory("flurrty-test-").FullName;
+        // Other users may pass, so that a server which must not run as root reaches its data.
+        File.SetUnixFileMode(_home, File.GetUnixFileMode(_home) | UnixFileMode.OtherExecute | UnixFileMode.GroupExecute);
+        Data = Path.Combine(_home, "data");
+    }
+
+    internal string Data { get; }
+
+    internal int Port { get; set; } = FreePort();
+
+    internal string Output => string.Join('\n', _output);
+
+    protected abstract IEnumerable<KeyValuePair<string, string>> Variables { get; }
+
+    /// <summary>Throws as long as the server does not do its work.</summary>
+    internal abstract Task UseAsync();
+
+    internal async Task StartAsync()
+    {
+        Launch();
+        await EventuallyAsync(async () =>
+        {
+            if (_process!.HasExited)
+            {
+                throw new InvalidOperationException($"{_script} ended with {_process.ExitCode} before it was ready:\n{Output}");
+            }
+
+            await UseAsync();
+        });
+        Remember();
+    }
+
+    /// <summary>Starts a server of which an early end is expected, and returns its exit code.</summary>
+    internal async Task<int> RunToEndAsync(params IReadOnlyList<string> without)
+    {
+        Launch(without);
+        await ExitAsync();
+        using var deadline = new CancellationTokenSource(Patience);
+        await _process!.WaitForExitAsync(deadline.Token);
+        return _process.ExitCode;
+    }
+
+    /// <summary>What the orchestrator does: a signal to the script alone. Returns its exit code.</summary>
+    internal async Task<int> StopAsync()
+    {
+        Remember();
+        Processes.Signal(_process!.Id, Processes.Terminate);
+        return await ExitAsync();
+    }
+
+    internal async Task KillScriptAsync()
+    {
+        Remember();
+        Processes.Signal(_process!.Id, Processes.Kill);
+        await ExitAsync();
+    }
+
+    internal async Task KillEverythingAsync()
+    {
+        Remember();
+        foreach (var id in Processes.StillAlive(_processes))
+        {
+            Processes.Signal(id, Processes.Kill);
+        }
+
+        await ExitAsync();
+    }
+
+    internal async Task NothingIsLeftAsync(TimeSpan within)
+    {
+        var watch = Stopwatch.StartNew();
+        while (Processes.StillAlive(_processes) is { Count: > 0 } left)
+        {
+            Assert.True(watch.Elapsed < within, $"Still alive {within} later: {string.Join(' ', left)} of {string.Join(' ', _processes)}\n{Output}");
+            await Task.Delay(50);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is not null)
+        {
+            await KillEverythingAsync();
+            _process.Dispose();
+        }
+
+        await NothingIsLeftAsync(Patience);
+        var link = Directory.Exists(Data) ? (DirectoryInfo?)new DirectoryInfo(Data).ResolveLinkTarget(returnFinalTarget: true) : null;
+        Directory.Delete(_home, recursive: true);
+        link?.Delete(recursive: true);
+    }
+
+    private void Launch(params IReadOnlyList<string> without)
+    {
+        _process?.Dispose();
+        _output.Clear();
+        _processes.Clear();
+        var start = new ProcessStartInfo(_script) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        foreach (var (name, value) in Variables)
+        {
+            start.Environment[name] = value;
+        }
+
+        foreach (var name in without)
+        {
+            start.Environment.Remove(name);
+        }
+
+        _process = new Process { StartInfo = start };
+        _process.OutputDataReceived += (_, line) => _output.Enqueue(line.Data ?? string.Empty);
+        _process.ErrorDataReceived += (_, line) => _output.Enqueue(line.Data ?? string.Empty);
+        _process.Start();
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    private void Remember() => _processes.UnionWith(Processes.TreeOf(_process!.Id));
+
+    /// <summary>Waits for the script alone: WaitForExitAsync would wait for everybody who holds its output as well.</summary>
+    private async Task<int> ExitAsync()
+    {
+        var watch = Stopwatch.StartNew();
+        while (!_process!.HasExited)
+        {
+            Assert.True(watch.Elapsed < Patience, $"{_script} still runs:\n{Output}");
+            await Task.Delay(20);
+        }
+
+        return _process.ExitCode;
+    }
+
+    private async Task EventuallyAsync(Func<Task> attempt)
+    {
+        var watch = Stopwatch.StartNew();
+        while (true)
+        {
+            try
+            {
+                await attempt();
+                return;
+            }
+            catch (Exception error) when (_process is { HasExited: false })
+            {
+                Assert.True(watch.Elapsed < Patience, $"{_script} is not ready: {error}\n{Output}");
+                await Task.Delay(50);
+            }
+        }
+    }
+
+    /// <summary>The number of the user whom the data belongs to.</summary>
+    internal async Task<string> OwnerAsync()
+    {
+        using var stat = Process.Start(new ProcessStartInfo("stat", ["-Lc", "%u", Data]) { UseShellExecute = false, RedirectStandardOutput = true })!;
+        return (await stat.StandardOutput.ReadToEndAsync()).Trim();
+    }
+
+    internal static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private static string FindRepository()
+    {
+        var directory = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(directory.FullName, "Flurrty.sln")))
+        {
+            directory = directory.Parent ?? throw new InvalidOperationException("The tests do not run inside the repository.");
+        }
+
+        return directory.FullName;
+    }
+}
