@@ -4,7 +4,7 @@ using Flurrty.AppHost.Infrastructure;
 var builder = DistributedApplication.CreateBuilder(args);
 var data = DataDirectory.Of(builder);
 var keys = builder.AddKeys(data);
-var infrastructure = builder.AddInfrastructure(data);
+var infrastructure = builder.AddInfrastructure(data, keys.Development);
 var isStrict = bool.TryParse(builder.Configuration["Sandbox:Strict"], out var strict) && strict;
 
 var sandbox = builder.AddProject<Projects.Sandbox>("sandbox").WithHttpEndpoint()

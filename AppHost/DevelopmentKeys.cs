@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace Flurrty.AppHost;
 
-/// <summary>Every secret of a development topology: random, made once, kept under the data directory for its owner alone.</summary>
+/// <summary>Every secret of a development topology: random, made once, kept under the data directory for its owner alone. One instance owns the file.</summary>
 internal sealed class DevelopmentKeys
 {
     private const string Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";

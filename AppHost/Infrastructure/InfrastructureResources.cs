@@ -29,10 +29,10 @@ internal sealed record InfrastructureResources(
 internal static class InfrastructureExtensions
 {
     /// <summary>Adds the infrastructure that <c>Infrastructure=native|containers</c> names; native when nothing does.</summary>
-    public static InfrastructureResources AddInfrastructure(this IDistributedApplicationBuilder builder, DataDirectory data) =>
+    public static InfrastructureResources AddInfrastructure(this IDistributedApplicationBuilder builder, DataDirectory data, DevelopmentKeys keys) =>
         (builder.Configuration["Infrastructure"] ?? "native") switch
         {
-            "native" => NativeInfrastructure.Add(builder, data),
+            "native" => NativeInfrastructure.Add(builder, data, keys),
 #if CONTAINERS
             "containers" => ContainerInfrastructure.Add(builder),
 #endif

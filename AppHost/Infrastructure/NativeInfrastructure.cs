@@ -10,9 +10,8 @@ internal static class NativeInfrastructure
     private static readonly string[] MessagingUsers = ["uploads", "training", "registry", "readiness"];
     private static readonly string[] StoreUsers = ["uploads", "training", "readiness"];
 
-    public static InfrastructureResources Add(IDistributedApplicationBuilder builder, DataDirectory data)
+    public static InfrastructureResources Add(IDistributedApplicationBuilder builder, DataDirectory data, DevelopmentKeys keys)
     {
-        var keys = new DevelopmentKeys(data);
         var passwords = new Dictionary<string, IResourceBuilder<ParameterResource>>(StringComparer.Ordinal);
 
         var postgres = Server("postgres", "FLURRTY_PG")
