@@ -1,6 +1,6 @@
 using Flurrty.ServiceDefaults.Storage;
-using Flurrty.TrainingService.Models;
 using Flurrty.TrainingService.Jobs;
+using Flurrty.TrainingService.Models;
 using Microsoft.Extensions.Options;
 
 namespace Flurrty.TrainingService.Publishing;

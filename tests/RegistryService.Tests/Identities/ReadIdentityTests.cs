@@ -218,7 +218,10 @@ public sealed class ReadIdentityTests(RegistryFixture fixture)
             Assert.Equal(_account, call.Caller.AccountId);
             return context.Response.WriteAsJsonAsync(new
             {
-                url = $"{fixture.Training.Address}/store/m.safetensors?X-Amz-Signature=capability", bytes = File.Length, sha256, file_name = "m.safetensors",
+                url = $"{fixture.Training.Address}/store/m.safetensors?X-Amz-Signature=capability",
+                bytes = File.Length,
+                sha256,
+                file_name = "m.safetensors",
             });
         };
         await ReportAsync(new TrainingReport(identity.VersionId(), 9, VersionStatus.Ready) { Model = new TrainedModel(File.Length, sha256, DateTimeOffset.UnixEpoch) });

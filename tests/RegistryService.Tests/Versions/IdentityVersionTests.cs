@@ -115,7 +115,13 @@ public sealed class IdentityVersionTests
     {
         var version = new IdentityVersion
         {
-            Id = Guid.CreateVersion7(), ModelId = "dad", Provider = "auto", Preset = "standard", Resolution = "512", TriggerWord = "dad", PhotoCount = 12,
+            Id = Guid.CreateVersion7(),
+            ModelId = "dad",
+            Provider = "auto",
+            Preset = "standard",
+            Resolution = "512",
+            TriggerWord = "dad",
+            PhotoCount = 12,
         };
         version.Begin(Now, Resend);
         return version;

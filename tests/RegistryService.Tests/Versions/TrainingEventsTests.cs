@@ -76,7 +76,13 @@ public sealed class TrainingEventsTests(RegistryFixture fixture) : IAsyncLifetim
 
     private static TrainingAdvanced Advanced(ConsumeContext<TrainIdentity> command, long revision, string stage, int progress) => new()
     {
-        AccountId = command.Message.AccountId, CausedBy = command.Message.CausedBy, JobId = command.Message.JobId, Revision = revision, Stage = stage, Progress = progress, Attempt = 1,
+        AccountId = command.Message.AccountId,
+        CausedBy = command.Message.CausedBy,
+        JobId = command.Message.JobId,
+        Revision = revision,
+        Stage = stage,
+        Progress = progress,
+        Attempt = 1,
     };
 
     private static TrainingSucceeded Succeeded(ConsumeContext<TrainIdentity> command, long revision) => new()
