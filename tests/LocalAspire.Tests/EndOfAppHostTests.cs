@@ -43,7 +43,8 @@ public sealed class EndOfAppHostTests
 
     private Process Start(params string[] args)
     {
-        var start = new ProcessStartInfo("dotnet")
+        // A shell in the background hands on an ignored SIGINT; env takes it back and becomes the AppHost.
+        var start = new ProcessStartInfo("env")
         {
             UseShellExecute = false,
             RedirectStandardOutput = true,
@@ -52,6 +53,8 @@ public sealed class EndOfAppHostTests
             // Whatever the AppHost starts inherits this mark, and nothing else has it.
             Environment = { ["DOTNET_LOCALASPIRE_TEST_TAG"] = Guid.NewGuid().ToString("N") },
         };
+        start.ArgumentList.Add("--default-signal=INT");
+        start.ArgumentList.Add("dotnet");
         start.ArgumentList.Add(typeof(Projects.Fixture_AppHost).Assembly.Location);
         foreach (var arg in (string[])["--DcpPublisher:RandomizePorts=true", .. args])
         {

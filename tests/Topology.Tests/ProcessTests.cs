@@ -77,13 +77,15 @@ public sealed class ProcessTests
     {
         var data = Directory.CreateTempSubdirectory("flurrty-apphost-");
         System.IO.File.SetUnixFileMode(data.FullName, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
-        var start = new ProcessStartInfo("dotnet", [AppHostAssembly(), $"--Data:Directory={data.FullName}"])
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", AppHostAssembly(), $"--Data:Directory={data.FullName}"])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             UseShellExecute = false,
             Environment = { ["DOTNET_ENVIRONMENT"] = "Development" },
         };
+
+        // A shell in the background hands on an ignored SIGINT; env takes it back and becomes the AppHost.
         using var apphost = Process.Start(start)!;
         _ = apphost.StandardOutput.ReadToEndAsync();
         _ = apphost.StandardError.ReadToEndAsync();

@@ -1,0 +1,191 @@
+using System.Diagnostics;
+using Flurrty.NativeInfrastructure;
+using Flurrty.ServiceDefaults.Data;
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace Flurrty.Messaging.Tests;
+
+/// <summary>The outbox and the inbox over a real PostgreSQL and a real RabbitMQ.</summary>
+public sealed class OutboxTests(OutboxTests.Servers servers) : IClassFixture<OutboxTests.Servers>
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private static readonly Guid Account = Guid.NewGuid();
+
+    [Fact]
+    public async Task Send_CommittedWithTheChange_IsConsumedAndLeavesTheOutbox()
+    {
+        using var host = await StartAsync();
+        var note = Guid.NewGuid();
+        await SendAsync(host, note, commit: true);
+        await WaitForNoteAsync(host, note);
+        await WaitAsync("the outbox is empty", async () => await CountAsync(host, db => db.Set<OutboxMessage>().CountAsync()) == 0);
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task Send_RolledBack_IsNeverConsumed()
+    {
+        using var host = await StartAsync();
+        var lost = Guid.NewGuid();
+        var kept = Guid.NewGuid();
+        await SendAsync(host, lost, commit: false);
+        await SendAsync(host, kept, commit: true);
+        // What was sent later has arrived, so the earlier one would have.
+        await WaitForNoteAsync(host, kept);
+        Assert.Equal(0, await CountAsync(host, db => db.Notes.CountAsync(row => row.Id == lost)));
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task Consume_OfTheSameMessageTwice_ActsOnce()
+    {
+        using var host = await StartAsync();
+        var note = Guid.NewGuid();
+        var message = new WriteNote { AccountId = Account, NoteId = note, Text = "twice" };
+        var id = NewId.NextGuid();
+        var bus = host.Services.GetRequiredService<IBus>();
+        var endpoint = await bus.GetSendEndpoint(new Uri($"queue:{Outbox.QueueOf<WriteNote>()}"));
+        for (var i = 0; i < 2; i++)
+        {
+            await endpoint.Send(message, Pipe.Execute<SendContext>(context => context.MessageId = id));
+        }
+
+        // A message of its own, behind the two in the same queue.
+        var last = Guid.NewGuid();
+        await SendAsync(host, last, commit: true);
+        await WaitForNoteAsync(host, last);
+        await WaitForNoteAsync(host, note);
+        Assert.Equal(1, await CountAsync(host, db => db.Set<InboxMessage>().CountAsync(row => row.MessageId == id)));
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task Send_WhileTheBrokerIsAway_ArrivesWhenItIsBack()
+    {
+        await using var broker = await NativeRabbitMq.StartAsync(NotesContext.Name);
+        using var host = await StartAsync(broker.For(NotesContext.Name));
+        var before = Guid.NewGuid();
+        await SendAsync(host, before, commit: true);
+        await WaitForNoteAsync(host, before);
+        await broker.StopAsync();
+        var during = Guid.NewGuid();
+        await SendAsync(host, during, commit: true);
+        Assert.Equal(0, await CountAsync(host, db => db.Notes.CountAsync(row => row.Id == during)));
+        await broker.StartAgainAsync();
+        await WaitForNoteAsync(host, during);
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task Delivery_OfAChange_KeepsItsTrace()
+    {
+        using var source = new ActivitySource("Flurrty.Messaging.Tests");
+        var delivered = new TaskCompletionSource<ActivityTraceId>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var activityListener = new ActivityListener
+        {
+            ShouldListenTo = static candidate => candidate.Name is "Flurrty.Messaging.Tests" or "Flurrty.Messaging",
+            Sample = static (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = activity =>
+            {
+                if (activity.OperationName == "outbox deliver")
+                {
+                    delivered.TrySetResult(activity.TraceId);
+                }
+            },
+        };
+        ActivitySource.AddActivityListener(activityListener);
+        using var host = await StartAsync();
+        using var request = source.StartActivity("request");
+        Assert.NotNull(request);
+        await SendAsync(host, Guid.NewGuid(), commit: true);
+        Assert.Equal(request.TraceId, await delivered.Task.WaitAsync(Limit));
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task Tables_OfMessaging_HideRowsOfOtherAccounts()
+    {
+        using var host = await StartAsync();
+        var note = Guid.NewGuid();
+        await SendAsync(host, note, commit: true);
+        await WaitForNoteAsync(host, note);
+        Assert.True(await CountAsync(host, db => db.Set<InboxMessage>().CountAsync()) > 0);
+        Assert.Equal(0, await CountAsync(host, db => db.Set<InboxMessage>().CountAsync(), Guid.NewGuid()));
+        await host.StopAsync();
+    }
+
+    private static async Task SendAsync(IHost host, Guid note, bool commit)
+    {
+        await using var scope = host.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<NotesContext>();
+        await using var transaction = await db.BeginAsAccountAsync(Account, CancellationToken.None);
+        scope.ServiceProvider.GetRequiredService<Outbox>().Send(db, Account, new WriteNote { AccountId = Account, NoteId = note, Text = "hello" });
+        await db.SaveChangesAsync();
+        if (commit)
+        {
+            await transaction.CommitAsync();
+        }
+    }
+
+    private static Task WaitForNoteAsync(IHost host, Guid note) =>
+        WaitAsync($"note {note} was written", async () => await CountAsync(host, db => db.Notes.CountAsync(row => row.Id == note)) == 1);
+
+    private static async Task<int> CountAsync(IHost host, Func<NotesContext, Task<int>> count, Guid? account = null)
+    {
+        await using var scope = host.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<NotesContext>();
+        return await db.AsAccountAsync(account ?? Account, _ => count(db), CancellationToken.None);
+    }
+
+    private static async Task WaitAsync(string what, Func<Task<bool>> look)
+    {
+        var start = TimeProvider.System.GetTimestamp();
+        while (!await look())
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < Limit, $"Not within {Limit}: {what}");
+            await Task.Delay(TimeSpan.FromMilliseconds(50));
+        }
+    }
+
+    private async Task<IHost> StartAsync(string? broker = null)
+    {
+        var builder = Host.CreateApplicationBuilder();
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.Ordinal)
+        {
+            ["ConnectionStrings:notes"] = servers.Database.App(NotesContext.Name),
+            ["ConnectionStrings:notes-dispatcher"] = servers.Database.Dispatcher(NotesContext.Name),
+            ["ConnectionStrings:messaging"] = broker ?? servers.Broker.For(NotesContext.Name),
+        });
+        builder.AddTenantDatabase<NotesContext>(NotesContext.Name);
+        builder.AddFlurrtyMessaging<NotesContext>(NotesContext.Name, static bus => bus.AddConsumer<WriteNoteConsumer, WriteNoteDefinition>());
+        var host = builder.Build();
+        await host.StartAsync();
+        // A bus that is stopped before it has started goes on starting, and would take the next test's messages.
+        await host.Services.GetRequiredService<IBusControl>().WaitForHealthStatus(BusHealthStatus.Healthy, Limit);
+        return host;
+    }
+
+    public sealed class Servers : IAsyncLifetime
+    {
+        internal NativePostgres Database { get; private set; } = null!;
+
+        internal NativeRabbitMq Broker { get; private set; } = null!;
+
+        public async Task InitializeAsync()
+        {
+            Database = await NativePostgres.StartAsync(NotesContext.Name);
+            Broker = await NativeRabbitMq.StartAsync(NotesContext.Name);
+            await Database.MigrateAsync<NotesContext>(NotesContext.Name, static options => new NotesContext(options));
+        }
+
+        public async Task DisposeAsync()
+        {
+            await Broker.DisposeAsync();
+            await Database.DisposeAsync();
+        }
+    }
+}
