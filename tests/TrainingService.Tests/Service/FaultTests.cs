@@ -203,7 +203,7 @@ public sealed class FaultTests(TrainingFixture fixture)
     [InlineData("archive", "link", "model_invalid")]
     [InlineData("archive", "not-a-tar", "model_invalid")]
     [InlineData("archive", "empty", "model_invalid")]
-    [InlineData("lora", "na-n", "model_invalid")]
+    [InlineData("lora", "nan", "model_invalid")]
     [InlineData("lora", "infinity", "model_invalid")]
     [InlineData("lora", "truncated", "model_invalid")]
     [InlineData("lora", "header-length", "model_invalid")]

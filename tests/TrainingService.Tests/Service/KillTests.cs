@@ -53,7 +53,7 @@ public sealed class KillTests(TrainingFixture fixture)
         var runs = await fixture.Admin.RunsAsync(job.AccountId);
         Assert.Single(runs);
         Assert.Equal(runs[0].GetProperty("id").GetString(), row.GetProperty("attempts").EnumerateArray().Last().GetProperty("run_id").GetString());
-        Assert.True(row.GetProperty("next_look_at").ValueKind == System.Text.Json.JsonValueKind.Null, row.ToString());
+        await fixture.WaitForRestAsync(job.JobId, Patience);
     }
 
     [Fact]

@@ -248,6 +248,21 @@ public sealed class TrainingFixture : IAsyncLifetime
         }
     }
 
+    /// <summary>Waits until nobody means to look at the job again: its driver gives it back just after its last change.</summary>
+    internal async Task WaitForRestAsync(Guid jobId, TimeSpan timeout)
+    {
+        var deadline = TimeProvider.System.GetUtcNow() + timeout;
+        while (await JobAsync(jobId) is var job && job.GetProperty("next_look_at").ValueKind != JsonValueKind.Null)
+        {
+            if (TimeProvider.System.GetUtcNow() > deadline)
+            {
+                throw new TimeoutException($"The job is to be looked at again after {timeout}:\n{job}");
+            }
+
+            await Task.Delay(50);
+        }
+    }
+
     internal async Task<HttpResponseMessage> GetAsync(ChildProcess service, string path, Guid accountId, TicketKind kind = TicketKind.User)
     {
         using var client = new HttpClient();
