@@ -22,6 +22,8 @@ internal sealed partial class ApplicationOrchestrator(
     TimeProvider time,
     ILogger<ApplicationOrchestrator> logger) : IHostedService, IAsyncDisposable
 {
+    private static readonly TimeSpan PatienceWithTheMissing = TimeSpan.FromSeconds(10);
+
     private const string GenerationAnnotation = "localaspire-generation";
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(30);
     private readonly CancellationTokenSource _stopping = new();
@@ -352,7 +354,7 @@ internal sealed partial class ApplicationOrchestrator(
     /// </summary>
     private async Task WatchPresenceAsync(CancellationToken cancellationToken)
     {
-        HashSet<int> missing = [];
+        Dictionary<int, long> missing = [];
         while (true)
         {
             await Task.Delay(TimeSpan.FromSeconds(1), time, cancellationToken);
@@ -363,8 +365,8 @@ internal sealed partial class ApplicationOrchestrator(
                     continue;
                 }
 
-                // Gone for two looks in a row: the orchestrator had its time to say so itself, with the exit code.
-                if (!missing.Add(pid) && instance.Latest == latest)
+                // The orchestrator has its time to say so itself, with the exit code: on a busy machine that can be seconds.
+                if (!missing.TryAdd(pid, time.GetTimestamp()) && time.GetElapsedTime(missing[pid]) > PatienceWithTheMissing && instance.Latest == latest)
                 {
                     missing.Remove(pid);
                     Log.LeftChildren(logger, instance.Id, pid);
