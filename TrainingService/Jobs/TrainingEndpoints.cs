@@ -6,6 +6,7 @@ using Flurrty.ServiceDefaults.Problems;
 using Flurrty.ServiceDefaults.Tickets;
 using Flurrty.TrainingService.Persistence;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
 
 namespace Flurrty.TrainingService.Jobs;
@@ -24,7 +25,7 @@ internal sealed record TrainingListItem(
     Guid Id, Guid IdentityId, string State, int Progress, string? Provider, int Attempt, string? FailureCode, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt);
 
 /// <summary>A page of jobs, newest first.</summary>
-internal sealed record TrainingList(IReadOnlyList<TrainingListItem> Items, string? Next);
+internal sealed record TrainingList(IReadOnlyList<TrainingListItem> Items, string? NextCursor);
 
 /// <summary>A job's own debug summary.</summary>
 internal sealed record TrainingSummary(
@@ -107,7 +108,7 @@ internal static class TrainingEndpoints
     }
 
     private static async Task<Results<Ok<TrainingList>, ProblemHttpResult>> ListAsync(
-        HttpContext context, TrainingContext db, CancellationToken cancellationToken, string? after = null, int limit = 20)
+        HttpContext context, TrainingContext db, CancellationToken cancellationToken, [FromQuery(Name = "cursor")] string? position = null, int limit = 20)
     {
         if (limit is < 1 or > LongestPage)
         {
@@ -115,9 +116,9 @@ internal static class TrainingEndpoints
         }
 
         (DateTimeOffset CreatedAt, Guid Id)? cursor = null;
-        if (after is not null && (cursor = Cursor.Parse(after)) is null)
+        if (position is not null && (cursor = Cursor.Parse(position)) is null)
         {
-            return Problem.Result(StatusCodes.Status400BadRequest, "cursor_invalid", "The cursor is not valid.", "Use the value of next from the page before.");
+            return Problem.Result(StatusCodes.Status400BadRequest, "cursor_invalid", "The cursor is not valid.", "Use the value of next_cursor from the page before.");
         }
 
         var items = await db.AsAccountAsync(

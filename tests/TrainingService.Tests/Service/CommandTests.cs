@@ -161,13 +161,13 @@ public sealed class CommandTests(TrainingFixture fixture)
         string? next = string.Empty;
         while (next is not null)
         {
-            var page = await fixture.GetJsonAsync(service, $"/api/trainings?limit=2{(next.Length > 0 ? $"&after={next}" : "")}", account);
+            var page = await fixture.GetJsonAsync(service, $"/api/trainings?limit=2{(next.Length > 0 ? $"&cursor={next}" : "")}", account);
             listed.AddRange(page.GetProperty("items").EnumerateArray().Select(static item => item.GetProperty("id").GetGuid()));
-            next = page.GetProperty("next").GetString();
+            next = page.GetProperty("next_cursor").GetString();
         }
 
         Assert.Equal(Enumerable.Reverse(jobs), listed);
-        using var wrong = await fixture.GetAsync(service, "/api/trainings?after=nonsense", account);
+        using var wrong = await fixture.GetAsync(service, "/api/trainings?cursor=nonsense", account);
         Assert.Equal(HttpStatusCode.BadRequest, wrong.StatusCode);
     }
 }
