@@ -6,6 +6,8 @@ namespace Flurrty.Topology.Tests;
 /// <summary>Who starts, restarts and ends the processes of a topology.</summary>
 public sealed class ProcessTests
 {
+    private const string Mark = "DOTNET_FLURRTY_TEST_MARK";
+
     private static readonly string[] Services = ["gateway", "uploads", "training", "registry", "sandbox", "postgres", "rabbitmq", "s3"];
 
     [Fact]
@@ -82,44 +84,49 @@ public sealed class ProcessTests
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             UseShellExecute = false,
-            Environment = { ["DOTNET_ENVIRONMENT"] = "Development" },
+            // Whatever the AppHost starts inherits the mark, and nothing else has it.
+            Environment = { ["DOTNET_ENVIRONMENT"] = "Development", [Mark] = data.Name },
         };
 
         // A shell in the background hands on an ignored SIGINT; env takes it back and becomes the AppHost.
         using var apphost = Process.Start(start)!;
         _ = apphost.StandardOutput.ReadToEndAsync();
         _ = apphost.StandardError.ReadToEndAsync();
-        var file = Path.Combine(data.FullName, "topology.json");
-        await Deadline.WaitAsync("the topology is healthy", TimeSpan.FromSeconds(120), () => Task.FromResult(System.IO.File.Exists(file)));
-        var running = ProcessTree.Descendants(apphost.Id).Concat(OfData(data)).DistinctBy(static process => process.Pid).ToArray();
-        Assert.Contains(running, static process => process.CommandLine.Contains("Flurrty.TrainingService", StringComparison.Ordinal));
-        Assert.Contains(running, static process => process.Name.StartsWith("postgres", StringComparison.Ordinal));
-
-        using (var kill = Process.Start("kill", [$"-{signal}", $"{apphost.Id}"]))
+        try
         {
-            await kill.WaitForExitAsync();
-        }
+            var file = Path.Combine(data.FullName, "topology.json");
+            await Deadline.WaitAsync("the topology is healthy", TimeSpan.FromSeconds(120), () => Task.FromResult(System.IO.File.Exists(file)));
+            var marked = ProcessTree.WithVariable(Mark, data.Name);
+            var running = marked.Concat(marked.SelectMany(static process => ProcessTree.Descendants(process.Pid))).DistinctBy(static process => process.Pid).ToArray();
+            Assert.Contains(running, static process => process.CommandLine.Contains("Flurrty.TrainingService", StringComparison.Ordinal));
+            Assert.Contains(running, static process => process.Name.StartsWith("postgres", StringComparison.Ordinal));
 
-        await Deadline.WaitAsync(
-            $"nothing of the topology runs after {signal}",
-            TimeSpan.FromSeconds(seconds),
-            () => Task.FromResult(string.Join('\n', Left(running, data).Select(static process => $"{process.Pid} {process.Name} {process.CommandLine}"))),
-            static left => left.Length == 0);
-        data.Delete(recursive: true);
+            using (var kill = Process.Start("kill", [$"-{signal}", $"{apphost.Id}"]))
+            {
+                await kill.WaitForExitAsync();
+            }
+
+            await Deadline.WaitAsync(
+                $"nothing of the topology runs after {signal}",
+                TimeSpan.FromSeconds(seconds),
+                () => Task.FromResult(string.Join('\n', Left(running, data).Select(static process => $"{process.Pid} {process.Name} {process.CommandLine}"))),
+                static left => left.Length == 0);
+            data.Delete(recursive: true);
+        }
+        finally
+        {
+            // A test that fails leaves nothing behind either.
+            if (!apphost.HasExited)
+            {
+                apphost.Kill();
+            }
+        }
     }
 
     private static string AppHostAssembly() => Path.Combine(AppContext.BaseDirectory, "Flurrty.AppHost.dll");
 
-    private static IEnumerable<ProcessTree.Entry> OfData(DirectoryInfo data) =>
-        ProcessTree.All().Where(process => process.CommandLine.Contains(data.Name, StringComparison.Ordinal) && process.Pid != Environment.ProcessId);
-
-    private static ProcessTree.Entry[] Left(ProcessTree.Entry[] before, DirectoryInfo data)
-    {
-        var now = ProcessTree.All();
-        return
-        [
-            .. now.Where(process => before.Any(known => known.Pid == process.Pid && known.Name == process.Name)
-                || (process.CommandLine.Contains(data.Name, StringComparison.Ordinal) && process.Pid != Environment.ProcessId)),
-        ];
-    }
+    private static IEnumerable<ProcessTree.Entry> Left(ProcessTree.Entry[] before, DirectoryInfo data) =>
+        ProcessTree.All().Where(process => before.Any(known => known.Pid == process.Pid && known.Name == process.Name))
+            .Concat(ProcessTree.WithVariable(Mark, data.Name))
+            .DistinctBy(static process => process.Pid);
 }

@@ -43,6 +43,22 @@ internal static class ProcessTree
         return found;
     }
 
+    /// <summary>The processes that have this variable in the environment that they were started with.</summary>
+    public static IReadOnlyList<Entry> WithVariable(string name, string value) =>
+    [
+        .. All().Where(entry =>
+        {
+            try
+            {
+                return File.ReadAllText($"/proc/{entry.Pid}/environ").Split('\0').Contains($"{name}={value}", StringComparer.Ordinal);
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                return false;
+            }
+        }),
+    ];
+
     private static Entry? Read(int pid)
     {
         try
