@@ -36,6 +36,8 @@ public static class TelemetryExtensions
             });
         if (!string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
         {
+            // Three signals are flushed at the end, one after the other: a collector that is gone already must not hold up the stop.
+            builder.Configuration["OTEL_EXPORTER_OTLP_TIMEOUT"] ??= "700";
             telemetry.UseOtlpExporter();
         }
 
