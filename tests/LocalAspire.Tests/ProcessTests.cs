@@ -51,7 +51,7 @@ public sealed class ProcessTests
         await app.StartAsync(Deadline.In(60));
         var running = await app.ResourceNotifications.WaitForResourceAsync("parent", e => e.Snapshot.Properties.Any(p => p is { Name: "executable.pid", Value: int }), Deadline.In(30));
         Kill(running.Snapshot);
-        await app.ResourceNotifications.WaitForResourceAsync("parent", KnownResourceStates.Exited, Deadline.In(15));
+        await app.ResourceNotifications.WaitForResourceAsync("parent", KnownResourceStates.Exited, Deadline.In(30));
     }
 
     [Fact]

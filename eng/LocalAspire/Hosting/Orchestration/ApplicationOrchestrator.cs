@@ -22,9 +22,8 @@ internal sealed partial class ApplicationOrchestrator(
     TimeProvider time,
     ILogger<ApplicationOrchestrator> logger) : IHostedService, IAsyncDisposable
 {
-    private static readonly TimeSpan PatienceWithTheMissing = TimeSpan.FromSeconds(10);
-
     private const string GenerationAnnotation = "localaspire-generation";
+    private static readonly TimeSpan PatienceWithTheMissing = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan EndPatience = TimeSpan.FromSeconds(30);
     private readonly CancellationTokenSource _stopping = new();
     private readonly List<Task> _background = [];
@@ -354,7 +353,7 @@ internal sealed partial class ApplicationOrchestrator(
     /// </summary>
     private async Task WatchPresenceAsync(CancellationToken cancellationToken)
     {
-        Dictionary<int, long> missing = [];
+        Dictionary<ResourceInstance, (int Pid, long Since)> missing = [];
         while (true)
         {
             await Task.Delay(TimeSpan.FromSeconds(1), time, cancellationToken);
@@ -362,13 +361,18 @@ internal sealed partial class ApplicationOrchestrator(
             {
                 if (instance.Latest is not { Status: { State: DcpStates.Running, Pid: { } pid } } latest || Directory.Exists($"/proc/{pid}"))
                 {
+                    missing.Remove(instance);
                     continue;
                 }
 
                 // The orchestrator has its time to say so itself, with the exit code: on a busy machine that can be seconds.
-                if (!missing.TryAdd(pid, time.GetTimestamp()) && time.GetElapsedTime(missing[pid]) > PatienceWithTheMissing && instance.Latest == latest)
+                if (!missing.TryGetValue(instance, out var known) || known.Pid != pid)
                 {
-                    missing.Remove(pid);
+                    missing[instance] = (pid, time.GetTimestamp());
+                }
+                else if (time.GetElapsedTime(known.Since) > PatienceWithTheMissing && instance.Latest == latest)
+                {
+                    missing.Remove(instance);
                     Log.LeftChildren(logger, instance.Id, pid);
                     instance.Latest = latest with { Status = latest.Status with { State = DcpStates.Unknown, FinishTimestamp = time.GetUtcNow().UtcDateTime } };
                     await notifications.PublishUpdateAsync(instance.Resource, instance.Id, s => ProcessSnapshots.Update(s, instance, instance.Latest));
