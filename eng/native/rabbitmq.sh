@@ -19,6 +19,10 @@ stop_child_with TERM
 mkdir -p "$home"
 hold_directory "$home"
 home=$(realpath "$home")
+if [ ! -e "$home/settled" ]; then
+  # A node that was killed while it made its tables never gets over it.
+  rm -rf "$home/mnesia"
+fi
 mkdir -p "$home/mnesia" "$home/log" "$home/plugins"
 
 # The node reads the users and their permissions at every boot, so that a deleted data directory comes back with the same ones.
@@ -67,4 +71,16 @@ unset FLURRTY_RABBITMQ_USERS
 
 say "starting RabbitMQ on 127.0.0.1:$FLURRTY_RABBITMQ_PORT, data in $home"
 start_child KILL "$server"
+if [ ! -e "$home/settled" ]; then
+  until (exec 3<>"/dev/tcp/127.0.0.1/$FLURRTY_RABBITMQ_PORT") 2>/dev/null; do
+    kill -0 "$child" 2>/dev/null || follow_child
+    sleep 0.1
+  done
+  # The tables of the first start reach the disk a moment after the port is open.
+  for _ in {1..30}; do
+    kill -0 "$child" 2>/dev/null || follow_child
+    sleep 0.1
+  done
+  touch "$home/settled"
+fi
 follow_child
