@@ -19,9 +19,9 @@ stop_child_with TERM
 mkdir -p "$home"
 hold_directory "$home"
 home=$(realpath "$home")
-if [ ! -e "$home/settled" ]; then
-  # A node that was killed while it made its tables never gets over it.
-  rm -rf "$home/mnesia"
+half_made=
+if [ ! -e "$home/settled" ] && [ -e "$home/mnesia" ]; then
+  half_made=1
 fi
 mkdir -p "$home/mnesia" "$home/log" "$home/plugins"
 
@@ -72,9 +72,21 @@ unset FLURRTY_RABBITMQ_USERS
 say "starting RabbitMQ on 127.0.0.1:$FLURRTY_RABBITMQ_PORT, data in $home"
 start_child KILL "$server"
 if [ ! -e "$home/settled" ]; then
+  waited=0
   until (exec 3<>"/dev/tcp/127.0.0.1/$FLURRTY_RABBITMQ_PORT") 2>/dev/null; do
+    if [ -n "$half_made" ] && [ -z "$stopping" ] && { ((waited >= 200)) || ! kill -0 "$child" 2>/dev/null; }; then
+      # A node that was killed while it made its tables may never get over it. It has not served anybody yet.
+      say "the first start was cut off; starting anew"
+      half_made=
+      kill -KILL "$child" 2>/dev/null || true
+      wait_child || true
+      rm -rf "$home/mnesia"
+      mkdir -p "$home/mnesia"
+      start_child KILL "$server"
+    fi
     kill -0 "$child" 2>/dev/null || follow_child
     sleep 0.1
+    waited=$((waited + 1))
   done
   # The tables of the first start reach the disk a moment after the port is open.
   for _ in {1..30}; do

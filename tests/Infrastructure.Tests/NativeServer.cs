@@ -51,6 +51,20 @@ internal abstract class NativeServer : IAsyncDisposable
         Remember();
     }
 
+    /// <summary>Starts the server and kills it with everything it started, as soon as the moment has come.</summary>
+    internal async Task StartAndKillAsync(Func<bool> moment)
+    {
+        Launch();
+        var watch = Stopwatch.StartNew();
+        while (!moment())
+        {
+            Assert.True(watch.Elapsed < Patience && !_process!.HasExited, $"The moment for the kill did not come:\n{Output}");
+            await Task.Delay(5);
+        }
+
+        await KillEverythingAsync();
+    }
+
     /// <summary>Starts a server of which an early end is expected, and returns its exit code.</summary>
     internal async Task<int> RunToEndAsync(params IReadOnlyList<string> without)
     {

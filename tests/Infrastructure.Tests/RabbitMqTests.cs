@@ -69,6 +69,19 @@ public sealed class RabbitMqTests : NativeServerRules
         Assert.Equal(20u, await reader.MessageCountAsync("kept"));
     }
 
+    [Theory]
+    [InlineData("schema.DAT")]
+    [InlineData("rabbit_vhost.DCD")]
+    [InlineData("rabbit_durable_queue.DCD")]
+    public async Task Kill_DuringTheFirstStart_TheNextStartServes(string table)
+    {
+        await using var server = new RabbitMqServer();
+
+        await server.StartAndKillAsync(() => File.Exists(Path.Combine(server.Data, "mnesia", "rabbit@localhost", table)));
+
+        await server.StartAsync();
+    }
+
     [Fact]
     public async Task Start_DataDeleted_HasTheSameUsers()
     {
