@@ -37,6 +37,7 @@ step() {
 step ./eng/install.sh --tests
 # One compiler for thirty projects: without it each pays for a start of its own.
 step dotnet build Flurrty.sln -c Release -v quiet -nologo -clp:NoSummary -p:UseSharedCompilation=true
+step ./eng/precompile.sh
 step dotnet format Flurrty.sln --verify-no-changes --no-restore
 
 results=$(mktemp -d)
