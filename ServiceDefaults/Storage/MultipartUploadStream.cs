@@ -4,13 +4,18 @@ using Amazon.S3.Model;
 
 namespace Flurrty.ServiceDefaults.Storage;
 
-/// <summary>A write-only stream over an S3 multipart upload; it holds one part of 8 MiB at a time. What fits in one part is put at once.</summary>
+/// <summary>
+/// A write-only stream over an S3 multipart upload: while one part of 8 MiB is sent the next is filled, and no more is held. What fits in one part
+/// is put at once.
+/// </summary>
 internal sealed class MultipartUploadStream(AmazonS3Client client, string bucket, string key, string contentType) : Stream
 {
     private const int PartBytes = 8 * 1024 * 1024;
 
     private readonly List<PartETag> _parts = [];
     private byte[]? _buffer = ArrayPool<byte>.Shared.Rent(PartBytes);
+    private byte[]? _sent;
+    private Task _sending = Task.CompletedTask;
     private int _buffered;
     private long _written;
     private string? _uploadId;
@@ -78,7 +83,7 @@ internal sealed class MultipartUploadStream(AmazonS3Client client, string bucket
         {
             using var content = new MemoryStream(_buffer, 0, _buffered, writable: false);
             var put = await client.PutObjectAsync(
-                new PutObjectRequest { BucketName = bucket, Key = key, InputStream = content, ContentType = contentType, AutoCloseStream = false }, cancellationToken);
+                new PutObjectRequest { BucketName = bucket, Key = key, InputStream = content, ContentType = contentType, AutoCloseStream = false, UseChunkEncoding = false }, cancellationToken);
             return new StoredObject(key, _written, ObjectStore.Unquote(put.ETag));
         }
 
@@ -87,6 +92,7 @@ internal sealed class MultipartUploadStream(AmazonS3Client client, string bucket
             await SendPartAsync(cancellationToken);
         }
 
+        await _sending;
         var response = await client.CompleteMultipartUploadAsync(
             new CompleteMultipartUploadRequest { BucketName = bucket, Key = key, UploadId = _uploadId, PartETags = _parts }, cancellationToken);
         _uploadId = null;
@@ -98,6 +104,7 @@ internal sealed class MultipartUploadStream(AmazonS3Client client, string bucket
         if (_uploadId is { } id)
         {
             _uploadId = null;
+            await _sending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             try
             {
                 _ = await client.AbortMultipartUploadAsync(bucket, key, id, CancellationToken.None);
@@ -115,26 +122,52 @@ internal sealed class MultipartUploadStream(AmazonS3Client client, string bucket
 
     public override void SetLength(long value) => throw new NotSupportedException();
 
-    protected override void Dispose(bool disposing)
+    public override async ValueTask DisposeAsync()
     {
-        if (_buffer is { } buffer)
-        {
-            _buffer = null;
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
+        // The buffer belongs to the request until that has ended.
+        await _sending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Return(ref _sent);
+        Return(ref _buffer);
+        await base.DisposeAsync();
+    }
 
-        base.Dispose(disposing);
+    private static void Return(ref byte[]? buffer)
+    {
+        if (buffer is not null)
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+            buffer = null;
+        }
     }
 
     private async Task SendPartAsync(CancellationToken cancellationToken)
     {
         _uploadId ??= (await client.InitiateMultipartUploadAsync(
             new InitiateMultipartUploadRequest { BucketName = bucket, Key = key, ContentType = contentType }, cancellationToken)).UploadId;
-        var number = _parts.Count + 1;
-        using var content = new MemoryStream(_buffer!, 0, _buffered, writable: false);
-        var response = await client.UploadPartAsync(
-            new UploadPartRequest { BucketName = bucket, Key = key, UploadId = _uploadId, PartNumber = number, InputStream = content, PartSize = _buffered }, cancellationToken);
-        _parts.Add(new PartETag(number, response.ETag));
+        await _sending;
+        (_sent, _buffer) = (_buffer, _sent ?? ArrayPool<byte>.Shared.Rent(PartBytes));
+        _sending = SendAsync(_sent!, _buffered, _uploadId, cancellationToken);
         _buffered = 0;
+    }
+
+    private async Task SendAsync(byte[] bytes, int length, string uploadId, CancellationToken cancellationToken)
+    {
+        var number = _parts.Count + 1;
+        using var content = new MemoryStream(bytes, 0, length, writable: false);
+        var response = await client.UploadPartAsync(
+            new UploadPartRequest
+            {
+                BucketName = bucket,
+                Key = key,
+                UploadId = uploadId,
+                PartNumber = number,
+                InputStream = content,
+                PartSize = length,
+
+                // Signed as a whole: a store need not take the body apart and check every chunk.
+                UseChunkEncoding = false,
+            },
+            cancellationToken);
+        _parts.Add(new PartETag(number, response.ETag));
     }
 }
