@@ -1,4 +1,5 @@
 using Flurrty.Messaging;
+using Flurrty.UploadService.Consents;
 using Flurrty.UploadService.Datasets;
 using Flurrty.UploadService.Imaging;
 using Flurrty.UploadService.Persistence;
@@ -29,6 +30,12 @@ internal static class UploadServiceExtensions
         builder.Services.AddSingleton<RemovalSweeper>();
         builder.Services.AddHostedService(static services => services.GetRequiredService<RemovalSweeper>());
         builder.Services.AddOpenApi(static api => api.AddOperationTransformer<MultipartBodyDescription>());
+        return builder;
+    }
+
+    public static IHostApplicationBuilder AddConsents(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<ConsentOptions>().BindConfiguration("Consents").ValidateDataAnnotations().ValidateOnStart();
         return builder;
     }
 
