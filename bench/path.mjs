@@ -28,6 +28,8 @@ function unique(jpeg) {
   return Buffer.concat([jpeg.subarray(0, 2), Buffer.from([0xff, 0xfe, 0, comment.length + 2]), comment, jpeg.subarray(2)]);
 }
 
+const { text_version } = await call('GET', `${topology.gateway}/api/photo-sets/consent-text`);
+const agreement = JSON.stringify({ text_version });
 const runs = [];
 async function train(n) {
   const set = await call('POST', `${topology.gateway}/api/photo-sets`, { body: JSON.stringify({ name: `bench ${n}` }), headers: { 'content-type': 'application/json' } });
@@ -37,6 +39,7 @@ async function train(n) {
     form.append('photos', new Blob([unique(bytes)], { type: 'image/jpeg' }), `${i}-${name}`);
   }
   await call('POST', `${topology.gateway}/api/photo-sets/${set.id}/photos`, { body: form });
+  await call('POST', `${topology.gateway}/api/photo-sets/${set.id}/consent`, { body: agreement, headers: { 'content-type': 'application/json' } });
   const requestedAt = Date.now();
   const identity = await call('POST', `${topology.gateway}/api/identities`, {
     body: JSON.stringify({ name: `bench ${n}`, photo_set_id: set.id, preset: 'economy' }),

@@ -27,7 +27,7 @@ public sealed class IsolationTests(UploadsFixture uploads)
         await uploads.Listener.BuildAsync(account, version, revision: 2);
         _ = await uploads.Listener.WaitForBuiltAsync(version, nth: 2);
 
-        foreach (var table in new[] { "photo_sets", "photos", "seals", "sealed_photos", "datasets", "inbox_messages" })
+        foreach (var table in new[] { "photo_sets", "photos", "seals", "sealed_photos", "datasets", "consents", "inbox_messages" })
         {
             Assert.True(await CountAsync(table, account) > 0, $"{table} shows the owner nothing");
             Assert.Equal(0, await CountAsync(table, Guid.NewGuid()));

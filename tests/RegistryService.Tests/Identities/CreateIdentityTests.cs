@@ -56,6 +56,7 @@ public sealed class CreateIdentityTests(RegistryFixture fixture)
     [InlineData(404, "photo_set_not_found")]
     [InlineData(422, "too_few_photos")]
     [InlineData(422, "too_many_photos")]
+    [InlineData(422, "consent_missing")]
     public async Task Create_SetCannotBeSealed_RelaysTheReasonAndStoresNothing(int status, string code)
     {
         fixture.Uploads.Handler = (context, _) => Problem.WriteAsync(context, Problem.Details(status, code, "The set cannot be used.", "Do this."));

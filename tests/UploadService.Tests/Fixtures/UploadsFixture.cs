@@ -83,6 +83,9 @@ public sealed class UploadsFixture : IAsyncLifetime
     /// <summary>Another service on behalf of an account.</summary>
     internal HttpClient AsService(string issuer, Guid accountId) => Client(issuer, TicketKind.Service, accountId);
 
+    /// <summary>The same, to another instance of the service.</summary>
+    internal HttpClient AsService(string issuer, Guid accountId, Uri address) => new(new Signing(Signer(issuer), TicketKind.Service, accountId)) { BaseAddress = address };
+
     internal HttpClient Anonymous() => new() { BaseAddress = Address };
 
     /// <summary>A caller of another instance of the service.</summary>
