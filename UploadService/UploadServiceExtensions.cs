@@ -1,9 +1,11 @@
 using Flurrty.Messaging;
 using Flurrty.UploadService.Consents;
 using Flurrty.UploadService.Datasets;
+using Flurrty.UploadService.DirectUploads;
 using Flurrty.UploadService.Imaging;
 using Flurrty.UploadService.Persistence;
 using Flurrty.UploadService.PhotoSets;
+using Flurrty.UploadService.Quotas;
 using Flurrty.UploadService.Storage;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -24,8 +26,12 @@ internal static class UploadServiceExtensions
     public static IHostApplicationBuilder AddPhotoSets(this IHostApplicationBuilder builder)
     {
         builder.Services.AddOptions<PhotoUploadOptions>().BindConfiguration("Uploads").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddOptions<QuotaOptions>().BindConfiguration("Quotas").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton<PhotoSlots>();
         builder.Services.AddSingleton<PhotoIntake>();
         builder.Services.AddSingleton<PhotoUpload>();
+        builder.Services.AddOptions<DirectUploadOptions>().BindConfiguration("DirectUploads").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton<QuarantineIntake>();
         builder.Services.AddSingleton<RemovalSignal>();
         builder.Services.AddSingleton<RemovalSweeper>();
         builder.Services.AddHostedService(static services => services.GetRequiredService<RemovalSweeper>());

@@ -118,6 +118,7 @@ internal static class PhotoSetEndpoints
 
                 var photoIds = await db.Photos.Where(photo => photo.PhotoSetId == photoSetId).Select(photo => photo.Id).ToListAsync(token);
                 await PhotoRemoval.DeleteAsync(db, accountId, photoSetId, photoIds, token);
+                await PendingUploads.AbandonAllAsync(db, photoSetId, token);
                 await SetConsents.DeleteUnusedAsync(db, photoSetId, token);
                 _ = await db.PhotoSets.Where(set => set.Id == photoSetId).ExecuteDeleteAsync(token);
             },

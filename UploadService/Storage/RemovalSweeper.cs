@@ -91,7 +91,7 @@ internal sealed partial class RemovalSweeper(
             cancellationToken);
         foreach (var removal in removals.Where(static removal => !removal.Wanted))
         {
-            await store.DeleteAsync(removal.ObjectKey, cancellationToken);
+            await DeleteAsync(removal.ObjectKey, cancellationToken);
         }
 
         await db.AsAccountAsync(
@@ -99,6 +99,21 @@ internal sealed partial class RemovalSweeper(
             async token => await db.ScheduledRemovals.Where(removal => ids.Contains(removal.Id)).ExecuteDeleteAsync(token),
             cancellationToken);
         LogRemoved(logger, removals.Count(static removal => !removal.Wanted));
+    }
+
+    // A key that ends in a slash stands for all that are below it.
+    private async Task DeleteAsync(string key, CancellationToken cancellationToken)
+    {
+        if (!key.EndsWith('/'))
+        {
+            await store.DeleteAsync(key, cancellationToken);
+            return;
+        }
+
+        await foreach (var below in store.ListAsync(key, cancellationToken))
+        {
+            await store.DeleteAsync(below, cancellationToken);
+        }
     }
 
     [LoggerMessage(3201, LogLevel.Information, "{Count} objects were removed")]

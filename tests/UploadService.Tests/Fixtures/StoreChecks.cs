@@ -61,7 +61,8 @@ internal static class StoreChecks
         await Eventually.TrueAsync(
             async () =>
             {
-                // Nothing is under way in this test any more, so the grace need not be waited for.
+                // Nothing is under way in this test any more, so neither expiry nor grace need be waited for.
+                _ = await QueryAsync(superuser, "UPDATE pending_uploads SET expires_at = clock_timestamp() WHERE expires_at > clock_timestamp()");
                 _ = await QueryAsync(superuser, "UPDATE scheduled_removals SET due_at = clock_timestamp() WHERE due_at > clock_timestamp()");
                 _ = await sweeper.SweepAsync(CancellationToken.None);
                 var named = await QueryAsync(superuser, """
