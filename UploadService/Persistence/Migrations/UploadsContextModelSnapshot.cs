@@ -524,6 +524,10 @@ namespace Flurrty.UploadService.Persistence.Migrations
                         .HasColumnType("character varying(200)")
                         .HasColumnName("file_name");
 
+                    b.Property<string>("Metadata")
+                        .HasColumnType("text")
+                        .HasColumnName("metadata");
+
                     b.PrimitiveCollection<int[]>("Parts")
                         .IsRequired()
                         .HasColumnType("integer[]")

@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace Flurrty.UploadService.Persistence.Migrations
 {
     [DbContext(typeof(UploadsContext))]
-    [Migration("20261120231410_ConsentsAndPendingUploads")]
+    [Migration("20261120233242_ConsentsAndPendingUploads")]
     partial class ConsentsAndPendingUploads
     {
         /// <inheritdoc />
@@ -526,6 +526,10 @@ namespace Flurrty.UploadService.Persistence.Migrations
                         .HasMaxLength(200)
                         .HasColumnType("character varying(200)")
                         .HasColumnName("file_name");
+
+                    b.Property<string>("Metadata")
+                        .HasColumnType("text")
+                        .HasColumnName("metadata");
 
                     b.PrimitiveCollection<int[]>("Parts")
                         .IsRequired()

@@ -64,6 +64,7 @@ namespace Flurrty.UploadService.Persistence.Migrations
                     way = table.Column<string>(type: "text", nullable: false),
                     file_name = table.Column<string>(type: "character varying(200)", maxLength: 200, nullable: true),
                     content_type = table.Column<string>(type: "character varying(100)", maxLength: 100, nullable: true),
+                    metadata = table.Column<string>(type: "text", nullable: true),
                     bytes = table.Column<long>(type: "bigint", nullable: false),
                     sha256 = table.Column<string>(type: "text", nullable: true),
                     received = table.Column<long>(type: "bigint", nullable: false),
