@@ -9,6 +9,7 @@ using Flurrty.UploadService.DirectUploads;
 using Flurrty.UploadService.Persistence;
 using Flurrty.UploadService.PhotoSets;
 using Flurrty.UploadService.Quotas;
+using Flurrty.UploadService.ResumableUploads;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults();
@@ -26,6 +27,7 @@ app.MapOpenApi().AllowAnonymous();
 app.MapPhotoSets();
 app.MapPhotos();
 app.MapDirectUploads();
+app.MapResumableUploads();
 app.MapConsents();
 app.MapUsage();
 app.MapSeals();

@@ -6,6 +6,7 @@ using Flurrty.UploadService.Imaging;
 using Flurrty.UploadService.Persistence;
 using Flurrty.UploadService.PhotoSets;
 using Flurrty.UploadService.Quotas;
+using Flurrty.UploadService.ResumableUploads;
 using Flurrty.UploadService.Storage;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -32,6 +33,8 @@ internal static class UploadServiceExtensions
         builder.Services.AddSingleton<PhotoUpload>();
         builder.Services.AddOptions<DirectUploadOptions>().BindConfiguration("DirectUploads").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton<QuarantineIntake>();
+        builder.Services.AddOptions<ResumableUploadOptions>().BindConfiguration("ResumableUploads").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton<ResumableReceiver>();
         builder.Services.AddSingleton<RemovalSignal>();
         builder.Services.AddSingleton<RemovalSweeper>();
         builder.Services.AddHostedService(static services => services.GetRequiredService<RemovalSweeper>());

@@ -32,6 +32,9 @@ internal sealed class PendingUpload
 
     public string? ContentType { get; init; }
 
+    /// <summary>What the sender of a resumable upload said about it, as it was sent: the protocol gives it back.</summary>
+    public string? Metadata { get; init; }
+
     /// <summary>How many bytes were promised.</summary>
     public required long Bytes { get; init; }
 
