@@ -37,10 +37,10 @@ internal sealed class ServiceProcess : IAsyncDisposable
         }
     }
 
-    public static async Task<ServiceProcess> StartAsync(Dictionary<string, string?> settings)
+    public static async Task<ServiceProcess> StartAsync(Dictionary<string, string?> settings, string assembly = "Flurrty.UploadService.dll")
     {
         var address = new Uri($"http://127.0.0.1:{FreePort()}");
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Flurrty.UploadService.dll")])
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, assembly)])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
