@@ -38,6 +38,11 @@ internal static class UploadServiceExtensions
         builder.Services.AddSingleton<RemovalSignal>();
         builder.Services.AddSingleton<RemovalSweeper>();
         builder.Services.AddHostedService(static services => services.GetRequiredService<RemovalSweeper>());
+        builder.Services.AddSingleton<ExpirySweeper>();
+        builder.Services.AddHostedService(static services => services.GetRequiredService<ExpirySweeper>());
+        builder.Services.AddOptions<StoreAuditOptions>().BindConfiguration("StoreAudit").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton<StoreAudit>();
+        builder.Services.AddHostedService(static services => services.GetRequiredService<StoreAudit>());
         builder.Services.AddOpenApi(static api => api.AddOperationTransformer<MultipartBodyDescription>());
         return builder;
     }

@@ -17,13 +17,22 @@ public sealed class QuotaTests(UploadsFixture uploads)
         var photos = Enumerable.Range(0, 5).Select(i => TestPhotos.Jpeg(64, 64, 2000 + i)).ToArray();
         var begun = await caller.BegunAsync(sets[0], photos);
         Assert.All(await Task.WhenAll(begun.Zip(photos, (upload, photo) => upload.PutAsync(photo))), answer => Assert.Equal(HttpStatusCode.OK, answer));
-        await CheckUsageAsync(caller, used: 0, pending: 5);
+        var resumed = TestPhotos.Jpeg(64, 64, 2050);
+        var tus = await caller.TusBegunAsync(sets[0], resumed.Length);
+        await CheckUsageAsync(caller, used: 0, pending: 6);
 
         var completing = caller.CompleteAllAsync(sets[0]);
+        var resuming = caller.TusPatchAsync(tus, 0, resumed);
         var forms = sets.Skip(1).Select((set, n) => caller.AddAsync(set, [.. Enumerable.Range(0, 8).Select(i => ($"{i}.jpg", TestPhotos.Jpeg(64, 64, 2100 + (10 * n) + i)))]));
         var answers = (await Task.WhenAll(forms)).Append(await completing).ToArray();
         var rejected = answers.SelectMany(answer => answer.Body.GetProperty("rejected").EnumerateArray()).Select(Steps.Code).ToArray();
-        Assert.Equal(21 - MaxFiles, rejected.Length);
+        var last = await resuming;
+        if (last.Status != HttpStatusCode.NoContent)
+        {
+            rejected = [.. rejected, last.Body.Code()];
+        }
+
+        Assert.Equal(22 - MaxFiles, rejected.Length);
         Assert.All(rejected, code => Assert.Equal("quota_exceeded", code));
         await CheckUsageAsync(caller, used: MaxFiles, pending: 0);
 
@@ -34,6 +43,8 @@ public sealed class QuotaTests(UploadsFixture uploads)
         Assert.Contains("/api/photo-sets/usage", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
         var (began, refused) = await caller.BeginAsync(sets[0], DirectSteps.Promise(photos[0]));
         Assert.True((began, refused.Code()) == (HttpStatusCode.Conflict, "quota_exceeded"), $"{began} {refused}");
+        var third = await caller.TusBeginAsync(sets[0], 100);
+        Assert.True(third.Status == HttpStatusCode.Conflict && third.Body.Code() == "quota_exceeded", $"{third}");
         var gone = (await AllPhotosAsync(caller, sets))[0];
         using (var answer = await caller.DeleteAsync(gone))
         {
