@@ -39,6 +39,8 @@ internal static class SealEndpoints
             caller.AccountId,
             async token =>
             {
+                // One request at a time seals under an id: the others find what it made, and no insert fails.
+                _ = await db.Database.ExecuteSqlAsync($"SELECT pg_advisory_xact_lock(hashtextextended({versionId.ToString()}, 2))", token);
                 var found = await PhotoSetLock.TakeAsync(db, body.PhotoSetId, token);
                 if (await db.Seals.AsNoTracking().FirstOrDefaultAsync(seal => seal.Id == versionId, token) is { } known)
                 {
