@@ -7,7 +7,7 @@ public sealed class DatasetOptions
 {
     /// <summary>Datasets that this process builds at a time.</summary>
     [Range(1, 64)]
-    public int ConcurrentBuilds { get; set; } = 4;
+    public int ConcurrentBuilds { get; set; } = 8;
 
     /// <summary>How long a dataset is kept that no training releases; it is built anew when it is asked for again.</summary>
     [Range(typeof(TimeSpan), "01:00:00", "365.00:00:00")]
