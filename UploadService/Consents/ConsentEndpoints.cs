@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using Flurrty.ServiceDefaults.Data;
 using Flurrty.ServiceDefaults.Problems;
 using Flurrty.ServiceDefaults.Tickets;
@@ -9,7 +10,7 @@ using Microsoft.Extensions.Options;
 
 namespace Flurrty.UploadService.Consents;
 
-internal sealed record GiveConsent(string? TextVersion);
+internal sealed record GiveConsent([property: Description("Version of the text that the person agreed to, as GET /api/photo-sets/consent-text gives it.")] string? TextVersion);
 
 internal sealed record CurrentConsentText(string TextVersion, string Text, string TextSha256);
 

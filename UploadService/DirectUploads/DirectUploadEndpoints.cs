@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Net.Http.Headers;
 using Flurrty.ServiceDefaults.Data;
 using Flurrty.ServiceDefaults.Storage;
@@ -13,9 +14,13 @@ using Microsoft.Extensions.Options;
 namespace Flurrty.UploadService.DirectUploads;
 
 /// <summary>A file that will be put. The URL of the answer takes exactly these bytes.</summary>
-internal sealed record PromisedFile(string? Name, long Size, string? Sha256, string? ContentType);
+internal sealed record PromisedFile(
+    [property: Description("Number of its bytes.")] long Size,
+    [property: Description("SHA-256 of its bytes, 64 hexadecimal digits.")] string? Sha256,
+    [property: Description("What the file is called; shown, never used as a path.")] string? Name = null,
+    [property: Description("Its media type; application/octet-stream if left out.")] string? ContentType = null);
 
-internal sealed record BeginUploads(IReadOnlyList<PromisedFile?>? Files);
+internal sealed record BeginUploads([property: Description("1 to 40 files.")] IReadOnlyList<PromisedFile?>? Files);
 
 internal sealed record DirectUpload(
     Guid Id, string? FileName, string Method, string Url, IReadOnlyDictionary<string, string> Headers, DateTimeOffset UrlExpiresAt, DateTimeOffset ExpiresAt, string CompleteUrl);

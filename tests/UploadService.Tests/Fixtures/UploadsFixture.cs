@@ -68,12 +68,13 @@ public sealed class UploadsFixture : IAsyncLifetime
         {
             // Not Development: what is only allowed there must not help a test to pass.
             host.UseSetting("environment", "Testing");
+            host.UseSetting("urls", "http://127.0.0.1:0");
             foreach (var (name, value) in Settings().Concat(settings))
             {
                 host.UseSetting(name, value);
             }
         });
-        service.UseKestrel(0);
+        service.UseKestrel();
         return service;
     }
 

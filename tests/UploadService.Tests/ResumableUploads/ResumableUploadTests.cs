@@ -98,7 +98,7 @@ public sealed class ResumableUploadTests(UploadsFixture uploads)
         var upload = await caller.TusBegunAsync(set, Large.Length);
         var answers = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => caller.TusPatchAsync(upload, 0, Large[..5_000_000])));
         Assert.All(answers, answer => Assert.True(answer.Status is HttpStatusCode.NoContent || answer.Body.Code() == "upload_offset_mismatch", $"{answer}"));
-        Assert.Contains(answers, answer => answer.Status == HttpStatusCode.NoContent);
+        Assert.Single(answers, answer => answer.Status == HttpStatusCode.NoContent);
         var offset = (await caller.TusHeadAsync(upload)).Offset;
         Assert.Equal(5_000_000, offset);
         var ends = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => caller.TusPatchAsync(upload, offset, Large[(int)offset..])));
