@@ -1,8 +1,12 @@
 using Flurrty.Messaging;
+using Flurrty.UploadService.Consents;
 using Flurrty.UploadService.Datasets;
+using Flurrty.UploadService.DirectUploads;
 using Flurrty.UploadService.Imaging;
 using Flurrty.UploadService.Persistence;
 using Flurrty.UploadService.PhotoSets;
+using Flurrty.UploadService.Quotas;
+using Flurrty.UploadService.ResumableUploads;
 using Flurrty.UploadService.Storage;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -23,12 +27,29 @@ internal static class UploadServiceExtensions
     public static IHostApplicationBuilder AddPhotoSets(this IHostApplicationBuilder builder)
     {
         builder.Services.AddOptions<PhotoUploadOptions>().BindConfiguration("Uploads").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddOptions<QuotaOptions>().BindConfiguration("Quotas").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton<PhotoSlots>();
         builder.Services.AddSingleton<PhotoIntake>();
         builder.Services.AddSingleton<PhotoUpload>();
+        builder.Services.AddOptions<DirectUploadOptions>().BindConfiguration("DirectUploads").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton<QuarantineIntake>();
+        builder.Services.AddOptions<ResumableUploadOptions>().BindConfiguration("ResumableUploads").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton<ResumableReceiver>();
         builder.Services.AddSingleton<RemovalSignal>();
         builder.Services.AddSingleton<RemovalSweeper>();
         builder.Services.AddHostedService(static services => services.GetRequiredService<RemovalSweeper>());
+        builder.Services.AddSingleton<ExpirySweeper>();
+        builder.Services.AddHostedService(static services => services.GetRequiredService<ExpirySweeper>());
+        builder.Services.AddOptions<StoreAuditOptions>().BindConfiguration("StoreAudit").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton<StoreAudit>();
+        builder.Services.AddHostedService(static services => services.GetRequiredService<StoreAudit>());
         builder.Services.AddOpenApi(static api => api.AddOperationTransformer<MultipartBodyDescription>());
+        return builder;
+    }
+
+    public static IHostApplicationBuilder AddConsents(this IHostApplicationBuilder builder)
+    {
+        builder.Services.AddOptions<ConsentOptions>().BindConfiguration("Consents").ValidateDataAnnotations().ValidateOnStart();
         return builder;
     }
 

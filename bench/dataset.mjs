@@ -66,6 +66,8 @@ try {
     await run('curl', ['-sS', '--fail-with-body', '-H', `Authorization: ${headers.authorization}`, '-F', `photos=@${file};type=image/jpeg`, `${topology.gateway}/api/photo-sets/${set.id}/photos`]);
     await rm(file);
   }
+  const { text_version } = await call('GET', `${topology.gateway}/api/photo-sets/consent-text`);
+  await call('POST', `${topology.gateway}/api/photo-sets/${set.id}/consent`, { text_version });
   const listed = await client.send(new s3.ListObjectsV2Command({ Bucket: store.Bucket }));
   const objects = listed.Contents.filter(object => object.Size > 1_000_000);
   if (objects.length !== count) throw new Error(`${objects.length} large objects are stored, not ${count}`);

@@ -37,6 +37,8 @@ function unique(jpeg) {
   return changed;
 }
 
+const { text_version } = await call('GET', `${topology.gateway}/api/photo-sets/consent-text`);
+const agreement = JSON.stringify({ text_version });
 async function upload(n) {
   const set = await call('POST', `${topology.gateway}/api/photo-sets`, { body: JSON.stringify({ name: `bench ${n}` }), headers: { 'content-type': 'application/json' } });
   const form = new FormData();
@@ -45,6 +47,7 @@ async function upload(n) {
     form.append('photos', new Blob([unique(bytes)], { type: 'image/jpeg' }), `${i}-${name}`);
   }
   await call('POST', `${topology.gateway}/api/photo-sets/${set.id}/photos`, { body: form });
+  await call('POST', `${topology.gateway}/api/photo-sets/${set.id}/consent`, { body: agreement, headers: { 'content-type': 'application/json' } });
   return set;
 }
 

@@ -54,6 +54,12 @@ jq -r '.rejected[]? | "Refused \(.file_name): \(.title) \(.detail)"' "$work/answ
 echo "Uploaded $(jq '.photos | length' "$work/answer") photos in $(since "$start") s."
 uploaded=$(since "$start")
 
+# The samples are free to use; for photos of your own, running this is your agreement to that text.
+call GET /api/photo-sets/consent-text 200
+agreement=$(jq -c '{text_version}' "$work/answer")
+call POST "/api/photo-sets/$set_id/consent" 201 -H 'Content-Type: application/json' -d "$agreement"
+echo "Recorded the consent to text $(jq -r .text_version "$work/answer") (GET /api/photo-sets/consent-text)."
+
 submit=$(now)
 call POST /api/identities 202 -H 'Content-Type: application/json' -H "Idempotency-Key: $(cat /proc/sys/kernel/random/uuid)" \
   -d "$(jq -cn --arg n "$name" --arg s "$set_id" --arg p "$provider" --arg q "$preset" '{name: $n, photo_set_id: $s, provider: $p, preset: $q}')"

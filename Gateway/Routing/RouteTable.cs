@@ -27,6 +27,7 @@ internal static class RouteTable
     public static IReadOnlyList<RouteConfig> Routes(RoutingOptions options) =>
     [
         User(Uploads, "/api/photo-sets/{id}/photos", options.MaxUploadBytes),
+        User(Uploads, "/api/photo-sets/{id}/tus/{**rest}", options.MaxUploadBytes),
         User(Uploads, "/api/photo-sets/{**rest}", options.MaxBodyBytes),
         User(Uploads, "/api/uploads/{**rest}", options.MaxUploadBytes),
         User(Registry, "/api/identities/{**rest}", options.MaxBodyBytes),

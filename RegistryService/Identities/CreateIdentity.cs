@@ -9,7 +9,6 @@ using Flurrty.ServiceDefaults.Tickets;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
-using Npgsql;
 
 namespace Flurrty.RegistryService.Identities;
 
@@ -92,32 +91,22 @@ internal sealed class CreateIdentity(RegistryDbContext db, PhotoSetSeals seals, 
                 503, ErrorCodes.PhotoSetsUnavailable, "The photo sets cannot be reached.", "Nothing was created. Send the request again in a few seconds.");
         }
 
-        try
-        {
-            var identity = await StoreAsync(accountId, wanted, key, fingerprint, versionId, triggerWord, seal, cancellationToken);
-            return Accept(identity);
-        }
-        catch (DbUpdateException exception) when (key is not null && exception.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation })
-        {
-            // The same request won the race, or one with the same key and another payload.
-            db.ChangeTracker.Clear();
-            var winner = await FindAsync(accountId, key, cancellationToken);
-            if (winner is null)
-            {
-                throw;
-            }
-
-            return Replay(context, winner, fingerprint);
-        }
+        var (identity, isReplay) = await StoreAsync(accountId, wanted, key, fingerprint, versionId, triggerWord, seal, cancellationToken);
+        return isReplay ? Replay(context, identity, fingerprint) : Accept(identity);
     }
 
-    private async Task<Identity> StoreAsync(
+    private async Task<(Identity Identity, bool IsReplay)> StoreAsync(
         Guid accountId, NewIdentity wanted, string? key, string fingerprint, Guid versionId, string triggerWord, SealedPhotoSet seal, CancellationToken cancellationToken) =>
         await db.AsAccountAsync(
             accountId,
             async token =>
             {
                 const int First = 1;
+                if (key is not null && await TakeKeyAsync(accountId, key, token) is { } winner)
+                {
+                    return (winner, true);
+                }
+
                 var now = await db.NowAsync(token);
                 var identity = new Identity
                 {
@@ -156,14 +145,24 @@ internal sealed class CreateIdentity(RegistryDbContext db, PhotoSetSeals seals, 
                 db.Identities.Add(identity);
                 outbox.Send(db, accountId, TrainingCommand.For(version));
                 await db.SaveChangesAsync(token);
-                return identity;
+                return (identity, false);
             },
             cancellationToken);
+
+    /// <summary>Lets one request at a time create under a key, until its transaction ends: the others find what it made, and no insert fails.</summary>
+    private async Task<Identity?> TakeKeyAsync(Guid accountId, string key, CancellationToken cancellationToken)
+    {
+        _ = await db.Database.ExecuteSqlAsync($"SELECT pg_advisory_xact_lock(hashtextextended({$"{accountId}/{key}"}, 1))", cancellationToken);
+        return await QueryAsync(accountId, key, cancellationToken);
+    }
+
+    private async Task<Identity?> QueryAsync(Guid accountId, string key, CancellationToken cancellationToken) => await db.Identities.AsNoTracking().WithVersions()
+        .SingleOrDefaultAsync(identity => identity.AccountId == accountId && identity.IdempotencyKey == key, cancellationToken);
 
     private async Task<Identity?> FindAsync(Guid accountId, string key, CancellationToken cancellationToken) =>
         await db.AsAccountAsync(
             accountId,
-            token => db.Identities.AsNoTracking().WithVersions().SingleOrDefaultAsync(identity => identity.AccountId == accountId && identity.IdempotencyKey == key, token),
+            async token => await QueryAsync(accountId, key, token),
             cancellationToken);
 
     private static Results<Accepted<IdentityView>, ProblemHttpResult> Replay(HttpContext context, Identity earlier, string fingerprint)

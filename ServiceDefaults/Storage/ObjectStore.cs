@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Runtime.CompilerServices;
 using Amazon.Runtime;
@@ -12,9 +13,16 @@ namespace Flurrty.ServiceDefaults.Storage;
 /// <param name="ETag">The store's tag, without quotes.</param>
 public sealed record StoredObject(string Key, long Bytes, string ETag);
 
+/// <summary>A URL that puts one object.</summary>
+/// <param name="Url">The URL, a secret.</param>
+/// <param name="Headers">The headers that the request must have.</param>
+public sealed record PresignedPut(Uri Url, IReadOnlyDictionary<string, string> Headers);
+
 /// <summary>One bucket of an S3 store. Every transfer is streamed.</summary>
 public sealed class ObjectStore : IDisposable
 {
+    private const string ChecksumHeader = "x-amz-checksum-sha256";
+
     private readonly ObjectStoreOptions _options;
     private readonly AmazonS3Client _client;
     private readonly AmazonS3Client _presigner;
@@ -135,6 +143,36 @@ public sealed class ObjectStore : IDisposable
             Expires = TimeProvider.System.GetUtcNow().UtcDateTime + lifetime,
             Protocol = string.Equals(host.Scheme, Uri.UriSchemeHttp, StringComparison.Ordinal) ? Protocol.HTTP : Protocol.HTTPS,
         }));
+    }
+
+    /// <summary>Makes a URL that puts one object of exactly these bytes without further credentials. It is a secret while it lives.</summary>
+    /// <param name="key">The object's key.</param>
+    /// <param name="length">Number of its bytes; another one is refused.</param>
+    /// <param name="contentType">Its media type.</param>
+    /// <param name="sha256">SHA-256 of its bytes; a store that knows checksums refuses others. One that does not lets them pass, so compare.</param>
+    /// <param name="lifetime">How long the URL works, up to 7 days.</param>
+    public PresignedPut PresignPut(string key, long length, string contentType, ReadOnlySpan<byte> sha256, TimeSpan lifetime)
+    {
+        var host = _options.PublicUrl ?? _options.Endpoint;
+        var checksum = Convert.ToBase64String(sha256);
+        var request = new GetPreSignedUrlRequest
+        {
+            BucketName = Bucket,
+            Key = key,
+            Verb = HttpVerb.PUT,
+            Expires = TimeProvider.System.GetUtcNow().UtcDateTime + lifetime,
+            Protocol = string.Equals(host.Scheme, Uri.UriSchemeHttp, StringComparison.Ordinal) ? Protocol.HTTP : Protocol.HTTPS,
+            ContentType = contentType,
+        };
+        request.Headers.ContentLength = length;
+        request.Headers[ChecksumHeader] = checksum;
+        var headers = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["content-length"] = length.ToString(CultureInfo.InvariantCulture),
+            ["content-type"] = contentType,
+            [ChecksumHeader] = checksum,
+        };
+        return new PresignedPut(new Uri(_presigner.GetPreSignedURL(request)), headers);
     }
 
     /// <summary>Lists the keys that begin with a prefix, in order.</summary>

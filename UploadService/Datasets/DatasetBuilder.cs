@@ -148,7 +148,7 @@ internal sealed partial class DatasetBuilder(
                 var content = DatasetManifest.HashOf(photos);
                 if (await FindAsync(db, content, token) is { } existing)
                 {
-                    Answer(db, seal, existing);
+                    await AnswerAsync(db, seal, existing, token);
                     _ = await db.SaveChangesAsync(token);
                     return null;
                 }
@@ -260,13 +260,15 @@ internal sealed partial class DatasetBuilder(
                     _ = db.Datasets.Add(dataset);
                 }
 
-                Answer(db, seal, existing ?? dataset);
+                await AnswerAsync(db, seal, existing ?? dataset, token);
                 _ = await db.SaveChangesAsync(token);
             },
             cancellationToken);
 
-    private void Answer(UploadsContext db, Seal seal, Dataset dataset)
+    private async Task AnswerAsync(UploadsContext db, Seal seal, Dataset dataset, CancellationToken cancellationToken)
     {
+        seal.BuiltAt = await db.NowAsync(cancellationToken);
+        seal.ClaimedUntil = null;
         seal.State = DatasetState.Built;
         seal.DatasetId = dataset.Id;
         outbox.Publish(db, seal.AccountId, DatasetAnswers.Built(seal, dataset));

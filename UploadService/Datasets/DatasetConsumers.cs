@@ -34,6 +34,7 @@ internal sealed class BuildDatasetConsumer(UploadsContext db, Outbox outbox, Dat
         {
             case DatasetState.Built:
                 var dataset = await Db.Datasets.AsNoTracking().FirstAsync(row => row.Id == seal.DatasetId, cancellationToken);
+                seal.BuiltAt = await Db.NowAsync(cancellationToken);
                 outbox.Publish(Db, seal.AccountId, DatasetAnswers.Built(seal, dataset));
                 break;
             case DatasetState.Refused:
@@ -68,36 +69,14 @@ internal sealed class ReleaseDatasetConsumer(UploadsContext db, RemovalSignal re
             return;
         }
 
-        var datasetId = seal.DatasetId;
         seal.Revision = message.Revision;
-        seal.State = DatasetState.Released;
-        seal.DatasetId = null;
-        _ = await Db.SaveChangesAsync(cancellationToken);
-        if (datasetId is { } id)
-        {
-            await DropAsync(message.AccountId, id, cancellationToken);
-        }
+        await DatasetRelease.ReleaseAsync(Db, seal, cancellationToken);
     }
 
     protected override Task CommittedAsync(ReleaseDataset message, CancellationToken cancellationToken)
     {
         removals.Raise();
         return Task.CompletedTask;
-    }
-
-    private async Task DropAsync(Guid accountId, Guid datasetId, CancellationToken cancellationToken)
-    {
-        // Locked first: a builder that takes the dataset for another seal waits, or is seen.
-        var keys = await Db.Database
-            .SqlQuery<string>($"SELECT object_key AS \"Value\" FROM datasets WHERE id = {datasetId} FOR UPDATE").ToListAsync(cancellationToken);
-        if (keys is not [var key] || await Db.Seals.AnyAsync(seal => seal.DatasetId == datasetId, cancellationToken))
-        {
-            return;
-        }
-
-        _ = await Db.Datasets.Where(dataset => dataset.Id == datasetId).ExecuteDeleteAsync(cancellationToken);
-        _ = await Db.Database.ExecuteSqlAsync(
-            $"INSERT INTO scheduled_removals (id, account_id, object_key, due_at) VALUES ({Guid.CreateVersion7()}, {accountId}, {key}, clock_timestamp())", cancellationToken);
     }
 }
 

@@ -9,6 +9,10 @@ public sealed class DatasetOptions
     [Range(1, 64)]
     public int ConcurrentBuilds { get; set; } = 8;
 
+    /// <summary>How long a dataset is kept that no training releases; it is built anew when it is asked for again.</summary>
+    [Range(typeof(TimeSpan), "01:00:00", "365.00:00:00")]
+    public TimeSpan ReleaseAfter { get; set; } = TimeSpan.FromDays(14);
+
     /// <summary>How long a presigned URL of a dataset works.</summary>
     [Range(typeof(TimeSpan), "00:01:00", "7.00:00:00")]
     public TimeSpan UrlLifetime { get; set; } = TimeSpan.FromHours(2);

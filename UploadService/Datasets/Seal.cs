@@ -35,11 +35,17 @@ internal sealed class Seal
 
     public required Guid ThumbnailPhotoId { get; init; }
 
+    /// <summary>The agreement under which it was made; null for seals that are older than consents.</summary>
+    public Guid? ConsentId { get; init; }
+
     public DateTimeOffset CreatedAt { get; init; }
 
     public DatasetState State { get; set; }
 
     public Guid? DatasetId { get; set; }
+
+    /// <summary>When its dataset was built or reported anew.</summary>
+    public DateTimeOffset? BuiltAt { get; set; }
 
     public string? RefusalCode { get; set; }
 

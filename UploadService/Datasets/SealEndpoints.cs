@@ -1,11 +1,13 @@
 using Flurrty.ServiceDefaults.Data;
 using Flurrty.ServiceDefaults.Problems;
 using Flurrty.ServiceDefaults.Tickets;
+using Flurrty.UploadService.Consents;
 using Flurrty.UploadService.Persistence;
 using Flurrty.UploadService.PhotoSets;
 using Flurrty.UploadService.Storage;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
 
 namespace Flurrty.UploadService.Datasets;
 
@@ -22,7 +24,8 @@ internal static class SealEndpoints
     public static RouteHandlerBuilder MapSeals(this IEndpointRouteBuilder routes) =>
         routes.MapPut("/internal/seals/{versionId:guid}", SealAsync).RequireAuthorization(TicketPolicies.Service).ExcludeFromDescription();
 
-    private static async Task<Ok<SealedSet>> SealAsync(Guid versionId, SealPhotoSet body, HttpContext context, UploadsContext db, CancellationToken cancellationToken)
+    private static async Task<Ok<SealedSet>> SealAsync(
+        Guid versionId, SealPhotoSet body, HttpContext context, UploadsContext db, IOptions<ConsentOptions> consents, CancellationToken cancellationToken)
     {
         var caller = context.GetCaller();
         InternalCallers.Require(caller, Issuer);
@@ -36,13 +39,15 @@ internal static class SealEndpoints
             caller.AccountId,
             async token =>
             {
+                // One request at a time seals under an id: the others find what it made, and no insert fails.
+                _ = await db.Database.ExecuteSqlAsync($"SELECT pg_advisory_xact_lock(hashtextextended({versionId.ToString()}, 2))", token);
                 var found = await PhotoSetLock.TakeAsync(db, body.PhotoSetId, token);
                 if (await db.Seals.AsNoTracking().FirstOrDefaultAsync(seal => seal.Id == versionId, token) is { } known)
                 {
                     return Repeat(known, body.PhotoSetId, trigger);
                 }
 
-                return found ? await CreateAsync(db, versionId, caller.AccountId, body.PhotoSetId, trigger, token) : throw PhotoProblems.SetNotFound();
+                return found ? await CreateAsync(db, versionId, caller.AccountId, body.PhotoSetId, trigger, consents.Value, token) : throw PhotoProblems.SetNotFound();
             },
             cancellationToken));
     }
@@ -53,7 +58,7 @@ internal static class SealEndpoints
             : throw new ProblemException(409, "seal_conflict", "The version has sealed other photos.", "A version keeps the set and the trigger word that it began with.");
 
     private static async Task<SealedSet> CreateAsync(
-        UploadsContext db, Guid versionId, Guid accountId, Guid photoSetId, string trigger, CancellationToken cancellationToken)
+        UploadsContext db, Guid versionId, Guid accountId, Guid photoSetId, string trigger, ConsentOptions text, CancellationToken cancellationToken)
     {
         var photos = await db.Photos.AsNoTracking().Where(photo => photo.PhotoSetId == photoSetId).OrderBy(photo => photo.Id).ToListAsync(cancellationToken);
         if (photos.Count < PhotoSet.FewestPhotos)
@@ -68,6 +73,11 @@ internal static class SealEndpoints
                 422, "too_many_photos", "The set has too many photos.", $"A training takes at most {PhotoSet.MostPhotos} photos; this set has {photos.Count}. Delete some.");
         }
 
+        if (await SetConsents.FindCurrentAsync(db, photoSetId, text, cancellationToken) is not { } consent)
+        {
+            throw ConsentProblems.Missing(photoSetId, await SetConsents.FindLatestAsync(db, photoSetId, cancellationToken), text.TextVersion);
+        }
+
         var seal = new Seal
         {
             Id = versionId,
@@ -76,6 +86,7 @@ internal static class SealEndpoints
             TriggerWord = trigger,
             PhotoCount = photos.Count,
             ThumbnailPhotoId = photos[0].Id,
+            ConsentId = consent.Id,
         };
         _ = db.Seals.Add(seal);
         db.SealedPhotos.AddRange(DatasetManifest.Order(photos).Select((photo, index) => new SealedPhoto

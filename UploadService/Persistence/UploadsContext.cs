@@ -1,5 +1,6 @@
 using Flurrty.Messaging;
 using Flurrty.ServiceDefaults.Data;
+using Flurrty.UploadService.Consents;
 using Flurrty.UploadService.Datasets;
 using Flurrty.UploadService.PhotoSets;
 using Flurrty.UploadService.Storage;
@@ -25,6 +26,10 @@ internal sealed class UploadsContext(DbContextOptions<UploadsContext> options) :
 
     public DbSet<ScheduledRemoval> ScheduledRemovals => Set<ScheduledRemoval>();
 
+    public DbSet<Consent> Consents => Set<Consent>();
+
+    public DbSet<PendingUpload> PendingUploads => Set<PendingUpload>();
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         modelBuilder.Entity<PhotoSet>(set =>
@@ -42,6 +47,8 @@ internal sealed class UploadsContext(DbContextOptions<UploadsContext> options) :
             photo.Property(row => row.FileName).HasMaxLength(Photo.LongestFileName);
             photo.Property(row => row.Caption).HasMaxLength(Photo.LongestCaption);
             photo.Property(row => row.CreatedAt).HasDefaultValueSql("now()");
+            photo.Property(row => row.CheckedAt).HasDefaultValueSql("now()");
+            photo.HasIndex(row => row.CheckedAt);
             photo.HasIndex(row => new { row.PhotoSetId, row.SourceSha256 }).IsUnique();
             photo.HasOne<PhotoSet>().WithMany().HasForeignKey(row => new { row.AccountId, row.PhotoSetId }).HasPrincipalKey(set => new { set.AccountId, set.Id })
                 .OnDelete(DeleteBehavior.Cascade);
@@ -62,6 +69,8 @@ internal sealed class UploadsContext(DbContextOptions<UploadsContext> options) :
             seal.Property(row => row.State).HasConversion<string>();
             seal.HasIndex(row => row.CreatedAt).HasFilter("state = 'Requested'");
             seal.HasIndex(row => row.DatasetId);
+            seal.HasIndex(row => row.BuiltAt).HasFilter("state = 'Built'");
+            seal.HasOne<Consent>().WithMany().HasForeignKey(row => row.ConsentId).OnDelete(DeleteBehavior.Restrict);
             seal.HasOne<Dataset>().WithMany().HasForeignKey(row => row.DatasetId).OnDelete(DeleteBehavior.Restrict);
         });
         modelBuilder.Entity<SealedPhoto>(photo =>
@@ -77,6 +86,29 @@ internal sealed class UploadsContext(DbContextOptions<UploadsContext> options) :
             removal.Property(row => row.Id).ValueGeneratedNever();
             removal.HasIndex(row => row.DueAt);
             removal.HasIndex(row => row.PhotoId);
+        });
+        modelBuilder.Entity<Consent>(consent =>
+        {
+            consent.HasKey(row => row.Id);
+            consent.Property(row => row.Id).ValueGeneratedNever();
+            consent.Property(row => row.TextVersion).HasMaxLength(Consent.LongestVersion);
+            consent.Property(row => row.Address).HasMaxLength(Consent.LongestAddress);
+            consent.Property(row => row.GivenAt).HasDefaultValueSql("now()");
+            consent.HasIndex(row => new { row.PhotoSetId, row.TextVersion }).IsUnique();
+        });
+        modelBuilder.Entity<PendingUpload>(upload =>
+        {
+            upload.HasKey(row => row.Id);
+            upload.Property(row => row.Id).ValueGeneratedNever();
+            upload.Property(row => row.Way).HasConversion<string>();
+            upload.Property(row => row.FileName).HasMaxLength(Photo.LongestFileName);
+            upload.Property(row => row.ContentType).HasMaxLength(PendingUpload.LongestContentType);
+            upload.Property(row => row.CreatedAt).HasDefaultValueSql("now()");
+            upload.Property(row => row.Refusal).HasConversion(static problem => PhotoProblem.Write(problem), static text => PhotoProblem.Read(text));
+            upload.Ignore(row => row.IsDone);
+            upload.HasIndex(row => row.ExpiresAt);
+            upload.HasOne<PhotoSet>().WithMany().HasForeignKey(row => new { row.AccountId, row.PhotoSetId }).HasPrincipalKey(set => new { set.AccountId, set.Id })
+                .OnDelete(DeleteBehavior.Cascade);
         });
         modelBuilder.AddMessaging();
         modelBuilder.UseSnakeCase();

@@ -43,4 +43,10 @@ internal sealed class Photo
     public string? Caption { get; set; }
 
     public DateTimeOffset CreatedAt { get; init; }
+
+    /// <summary>When its object was last looked for in the store.</summary>
+    public DateTimeOffset CheckedAt { get; init; }
+
+    /// <summary>Since when its object was not found in the store.</summary>
+    public DateTimeOffset? MissingSince { get; init; }
 }

@@ -5,8 +5,10 @@ using Flurrty.ServiceDefaults.Data;
 using Flurrty.ServiceDefaults.Storage;
 using Flurrty.UploadService.Imaging;
 using Flurrty.UploadService.Persistence;
+using Flurrty.UploadService.Quotas;
 using Flurrty.UploadService.Storage;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
 
 namespace Flurrty.UploadService.PhotoSets;
 
@@ -18,7 +20,7 @@ internal sealed record IntakeOutcome(string? FileName, Photo? Photo, PhotoProble
 /// then one transaction writes the row and cancels the removal. Whatever is cut off in between is removed later.
 /// </summary>
 internal sealed partial class PhotoIntake(
-    IServiceScopeFactory scopes, ImagingPool imaging, ObjectStore store, RemovalSignal removals, ILogger<PhotoIntake> logger)
+    IServiceScopeFactory scopes, ImagingPool imaging, ObjectStore store, RemovalSignal removals, IOptions<QuotaOptions> quota, ILogger<PhotoIntake> logger)
 {
     private const string Jpeg = "image/jpeg";
 
@@ -63,7 +65,7 @@ internal sealed partial class PhotoIntake(
         return await RecordAsync(db, photo, cancellationToken);
     }
 
-    private static async Task<IntakeOutcome?> FindOrScheduleAsync(
+    private async Task<IntakeOutcome?> FindOrScheduleAsync(
         UploadsContext db, Guid accountId, Guid photoSetId, Guid photoId, string sourceSha256, CancellationToken cancellationToken) =>
         await db.AsAccountAsync(
             accountId,
@@ -77,6 +79,12 @@ internal sealed partial class PhotoIntake(
                 if (await db.Photos.CountAsync(photo => photo.PhotoSetId == photoSetId, token) >= PhotoSet.MostPhotos)
                 {
                     return new IntakeOutcome(FileName: null, Photo: null, PhotoProblems.TooMany);
+                }
+
+                // A full account is told before its photo is decoded; what is judged here is judged again with the row.
+                if ((await AccountUsage.ReadAsync(db, token)).Refuse(quota.Value, files: 1, bytes: 1, withPending: false) is { } full)
+                {
+                    return new IntakeOutcome(FileName: null, Photo: null, full);
                 }
 
                 var grace = ScheduledRemoval.Grace;
@@ -156,6 +164,12 @@ internal sealed partial class PhotoIntake(
                 if (others is { Count: >= PhotoSet.MostPhotos })
                 {
                     return new IntakeOutcome(photo.FileName, Photo: null, PhotoProblems.TooMany);
+                }
+
+                await AccountUsage.LockAsync(db, photo.AccountId, token);
+                if ((await AccountUsage.ReadAsync(db, token)).Refuse(quota.Value, files: 1, photo.Bytes + photo.ThumbnailBytes, withPending: false) is { } full)
+                {
+                    return new IntakeOutcome(photo.FileName, Photo: null, full);
                 }
 
                 var canceled = await db.ScheduledRemovals.Where(removal => removal.PhotoId == photo.Id && removal.ClaimedUntil == null).ExecuteDeleteAsync(token);

@@ -1,10 +1,16 @@
+using System.Text.Json;
 using Flurrty.ImagingChild;
 using Flurrty.ServiceDefaults.Problems;
 
 namespace Flurrty.UploadService.PhotoSets;
 
 /// <summary>Why a file was not taken: a stable code, what is wrong, and what the person can do.</summary>
-internal sealed record PhotoProblem(int Status, string Code, string Title, string Detail);
+internal sealed record PhotoProblem(int Status, string Code, string Title, string Detail)
+{
+    public static string? Write(PhotoProblem? problem) => problem is null ? null : JsonSerializer.Serialize(problem);
+
+    public static PhotoProblem? Read(string? text) => text is null ? null : JsonSerializer.Deserialize<PhotoProblem>(text);
+}
 
 /// <summary>The problems that photos and photo sets can have.</summary>
 internal static class PhotoProblems

@@ -9,13 +9,12 @@ namespace Flurrty.UploadService.PhotoSets;
 /// <summary>
 /// Reads a form of photos part by part. The photos before it are decoded and stored while a part arrives; memory is bounded by slots.
 /// </summary>
-internal sealed class PhotoUpload(PhotoIntake intake, IOptions<PhotoUploadOptions> options, TimeProvider time) : IDisposable
+internal sealed class PhotoUpload(PhotoIntake intake, PhotoSlots slots, IOptions<PhotoUploadOptions> options, TimeProvider time)
 {
     private const int LongestBoundary = 100;
     private const int ChunkBytes = 64 * 1024;
 
     private readonly PhotoUploadOptions _options = options.Value;
-    private readonly SemaphoreSlim _slots = new(options.Value.ConcurrentPhotos);
 
     /// <summary>Takes every photo of the form.</summary>
     /// <returns>One outcome per file, in the form's order.</returns>
@@ -53,8 +52,6 @@ internal sealed class PhotoUpload(PhotoIntake intake, IOptions<PhotoUploadOption
         }
     }
 
-    public void Dispose() => _slots.Dispose();
-
     /// <summary>Receives one file; what follows runs on while the next arrives.</summary>
     private async Task<Task<IntakeOutcome>> TakeAsync(
         Guid accountId, Guid photoSetId, string? fileName, MultipartSection section, SemaphoreSlim requestSlots, CancellationToken cancellationToken)
@@ -64,7 +61,7 @@ internal sealed class PhotoUpload(PhotoIntake intake, IOptions<PhotoUploadOption
         var slot = false;
         try
         {
-            await _slots.WaitAsync(cancellationToken);
+            await slots.WaitAsync(cancellationToken);
             slot = true;
             spool = new PhotoSpool();
             if (!await ReceiveAsync(section.Body, spool, cancellationToken))
@@ -99,7 +96,7 @@ internal sealed class PhotoUpload(PhotoIntake intake, IOptions<PhotoUploadOption
             spool?.Dispose();
             if (slot)
             {
-                _ = _slots.Release();
+                slots.Release();
             }
 
             _ = requestSlots.Release();

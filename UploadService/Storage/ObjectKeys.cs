@@ -7,6 +7,9 @@ internal static class ObjectKeys
 
     public static string Thumbnail(Guid accountId, Guid photoSetId, Guid photoId) => $"{accountId:n}/{photoSetId:n}/{photoId:n}.thumbnail.jpg";
 
+    /// <summary>Where the bytes of one upload wait until they are judged; no URL is ever made that reads from there.</summary>
+    public static string Quarantine(Guid accountId, Guid uploadId) => $"quarantine/{accountId:n}/{uploadId:n}/";
+
     /// <summary>A key is never used twice, so a late removal cannot hit a later object.</summary>
     public static string Dataset(Guid accountId, Guid datasetId) => $"{accountId:n}/datasets/{datasetId:n}.zip";
 }

@@ -1,4 +1,3 @@
-using Amazon.Runtime;
 using Flurrty.ServiceDefaults.Data;
 using Flurrty.ServiceDefaults.Storage;
 using Flurrty.UploadService.Persistence;
@@ -27,24 +26,13 @@ internal sealed partial class RemovalSweeper(
     /// <returns>How many removals were looked at.</returns>
     public async Task<int> SweepAsync(CancellationToken cancellationToken)
     {
-        var claimed = new List<(Guid Id, Guid AccountId)>();
-        await using (var command = dispatcher.CreateCommand("SELECT id, account_id FROM claim_removals($1, $2)"))
+        var claimed = await dispatcher.ClaimAsync("SELECT id, account_id FROM claim_removals($1, $2)", [Batch, LeaseSeconds], cancellationToken);
+        foreach (var (accountId, ids) in claimed)
         {
-            command.Parameters.Add(new NpgsqlParameter { Value = Batch });
-            command.Parameters.Add(new NpgsqlParameter { Value = LeaseSeconds });
-            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-            while (await reader.ReadAsync(cancellationToken))
-            {
-                claimed.Add((reader.GetGuid(0), reader.GetGuid(1)));
-            }
+            await RemoveAsync(accountId, ids, cancellationToken);
         }
 
-        foreach (var account in claimed.GroupBy(static row => row.AccountId, static row => row.Id))
-        {
-            await RemoveAsync(account.Key, [.. account], cancellationToken);
-        }
-
-        return claimed.Count;
+        return claimed.Sum(static account => account.Ids.Length);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -62,8 +50,7 @@ internal sealed partial class RemovalSweeper(
             {
                 return;
             }
-            catch (Exception problem) when (problem is NpgsqlException or DbUpdateException or InvalidOperationException or TimeoutException
-                or AmazonServiceException or AmazonClientException or HttpRequestException or OperationCanceledException)
+            catch (Exception problem) when (SweepClaims.IsPassing(problem))
             {
                 LogPaused(logger, problem.Message);
             }
@@ -91,7 +78,7 @@ internal sealed partial class RemovalSweeper(
             cancellationToken);
         foreach (var removal in removals.Where(static removal => !removal.Wanted))
         {
-            await store.DeleteAsync(removal.ObjectKey, cancellationToken);
+            await DeleteAsync(removal.ObjectKey, cancellationToken);
         }
 
         await db.AsAccountAsync(
@@ -99,6 +86,21 @@ internal sealed partial class RemovalSweeper(
             async token => await db.ScheduledRemovals.Where(removal => ids.Contains(removal.Id)).ExecuteDeleteAsync(token),
             cancellationToken);
         LogRemoved(logger, removals.Count(static removal => !removal.Wanted));
+    }
+
+    // A key that ends in a slash stands for all that are below it.
+    private async Task DeleteAsync(string key, CancellationToken cancellationToken)
+    {
+        if (!key.EndsWith('/'))
+        {
+            await store.DeleteAsync(key, cancellationToken);
+            return;
+        }
+
+        await foreach (var below in store.ListAsync(key, cancellationToken))
+        {
+            await store.DeleteAsync(below, cancellationToken);
+        }
     }
 
     [LoggerMessage(3201, LogLevel.Information, "{Count} objects were removed")]

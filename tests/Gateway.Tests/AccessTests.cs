@@ -108,6 +108,18 @@ public sealed class AccessTests(GatewayFixture gateway) : IClassFixture<GatewayF
         Assert.Equal(HttpStatusCode.Unauthorized, await CallDirectlyAsync(HttpMethod.Get, gateway.Uploads, "/api/identities/mine", ticket));
     }
 
+    [Theory]
+    [InlineData("203.0.113.7")]
+    [InlineData("203.0.113.7, 198.51.100.1")]
+    public async Task Request_WithAnAddressOfItsOwn_ArrivesWithTheOneThatTheGatewaySees(string claimed)
+    {
+        gateway.Uploads.Requests.Clear();
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/photo-sets/1/consent") { Content = new StringContent("{}") };
+        Assert.True(request.Headers.TryAddWithoutValidation("X-Forwarded-For", claimed));
+        using var response = await gateway.Client.SendAsync(request);
+        Assert.Equal("127.0.0.1", Assert.Single(gateway.Uploads.Requests).Headers["X-Forwarded-For"]);
+    }
+
     [Fact]
     public async Task Request_WithHeadersThatOnlyTheGatewayMaySet_LosesThem()
     {

@@ -63,6 +63,82 @@ public sealed class ForwardingTests(GatewayFixture gateway) : IClassFixture<Gate
         await gone.Task.WaitAsync(Deadline);
     }
 
+    [Theory]
+    [InlineData("OPTIONS", "/api/photo-sets/1/tus")]
+    [InlineData("POST", "/api/photo-sets/1/tus")]
+    [InlineData("HEAD", "/api/photo-sets/1/tus/2")]
+    [InlineData("PATCH", "/api/photo-sets/1/tus/2")]
+    [InlineData("DELETE", "/api/photo-sets/1/tus/2")]
+    public async Task Tus_WithItsMethodsAndHeaders_PassesBothWays(string method, string path)
+    {
+        gateway.Uploads.Requests.Clear();
+        gateway.Uploads.Handler = static async context =>
+        {
+            await context.Request.Body.CopyToAsync(Stream.Null);
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+            context.Response.Headers["Upload-Offset"] = "3000000";
+            context.Response.Headers["Tus-Resumable"] = "1.0.0";
+            context.Response.Headers.Location = "/api/photo-sets/1/tus/2";
+        };
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        (string Name, string Value)[] headers = [("Tus-Resumable", "1.0.0"), ("Upload-Length", "4000000"), ("Upload-Offset", "0"), ("Upload-Metadata", "filename ZGFk"), ("Upload-Checksum", "sha1 x")];
+        foreach (var (name, value) in headers)
+        {
+            Assert.True(request.Headers.TryAddWithoutValidation(name, value));
+        }
+
+        if (method == "PATCH")
+        {
+            // More than an ordinary request may have.
+            request.Content = new ByteArrayContent(new byte[3_000_000]);
+            request.Content.Headers.ContentType = new("application/offset+octet-stream");
+        }
+
+        using var response = await gateway.Client.SendAsync(request);
+        Assert.Equal(HttpStatusCode.NoContent, response.StatusCode);
+        Assert.Equal(("3000000", "1.0.0", "/api/photo-sets/1/tus/2"), (response.Headers.GetValues("Upload-Offset").Single(), response.Headers.GetValues("Tus-Resumable").Single(), response.Headers.Location?.ToString()));
+        var seen = Assert.Single(gateway.Uploads.Requests);
+        Assert.Equal((method, path), (seen.Method, seen.Path));
+        Assert.All(headers, header => Assert.Equal(header.Value, seen.Headers[header.Name]));
+    }
+
+    [Fact]
+    public async Task Tus_BytesOfAPatch_ArriveBeforeItEnds()
+    {
+        var first = new TaskCompletionSource();
+        gateway.Uploads.Handler = async context =>
+        {
+            var buffer = new byte[64 * 1024];
+            while (await context.Request.Body.ReadAsync(buffer) > 0)
+            {
+                first.TrySetResult();
+            }
+        };
+        using var request = new HttpRequestMessage(HttpMethod.Patch, "/api/photo-sets/1/tus/2") { Content = new WaitingContent(first.Task) };
+        using var response = await gateway.Client.SendAsync(request);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+    }
+
+    /// <summary>Sends its second half only when the first has arrived.</summary>
+    private sealed class WaitingContent(Task arrived) : HttpContent
+    {
+        private const int HalfBytes = 64 * 1024;
+
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            await stream.WriteAsync(new byte[HalfBytes]);
+            await stream.FlushAsync();
+            await arrived.WaitAsync(Deadline);
+            await stream.WriteAsync(new byte[HalfBytes]);
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 2 * HalfBytes;
+            return true;
+        }
+    }
+
     [Fact]
     public async Task Request_ServiceAnswersSlowlyButSteadily_IsNotCutOff()
     {

@@ -49,6 +49,16 @@ public sealed class RefusalTests(RefusalTests.Shared shared) : IClassFixture<Ref
     }
 
     [Fact]
+    public async Task Identity_WithoutConsent_IsRefusedUntilItIsGiven()
+    {
+        var set = await Topology.UploadAsync(Topology.Client, photos: 3, consent: false);
+        await AssertProblemAsync(await RequestAsync(Topology.Client, set, "auto"), HttpStatusCode.UnprocessableEntity, "consent_missing");
+        await Topology.ConsentAsync(Topology.Client, set);
+        using var accepted = await RequestAsync(Topology.Client, set, "auto");
+        Assert.Equal(HttpStatusCode.Accepted, accepted.StatusCode);
+    }
+
+    [Fact]
     public async Task Photos_Beyond40_AreRefused()
     {
         var set = await RunningTopology.PostAsync(Topology.Client, "/api/photo-sets", new JsonObject { ["name"] = "Many" });

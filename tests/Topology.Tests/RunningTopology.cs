@@ -99,7 +99,7 @@ internal sealed partial class RunningTopology : IAsyncDisposable
         Assert.True(result.Success, $"{command} of {resource}: {result.ErrorMessage}");
     }
 
-    public async Task<JsonObject> UploadAsync(HttpClient client, string name = "Sample", int photos = int.MaxValue)
+    public async Task<JsonObject> UploadAsync(HttpClient client, string name = "Sample", int photos = int.MaxValue, bool consent = true)
     {
         var set = await PostAsync(client, "/api/photo-sets", new JsonObject { ["name"] = name });
         using var form = new MultipartFormDataContent();
@@ -110,7 +110,18 @@ internal sealed partial class RunningTopology : IAsyncDisposable
 
         using var response = await client.PostAsync(new Uri($"/api/photo-sets/{set["id"]}/photos", UriKind.Relative), form);
         Assert.True(response.IsSuccessStatusCode, $"{response.StatusCode} {await response.Content.ReadAsStringAsync()}");
+        if (consent)
+        {
+            await ConsentAsync(client, set);
+        }
+
         return set;
+    }
+
+    public async Task ConsentAsync(HttpClient client, JsonObject set)
+    {
+        var text = await GetAsync(client, "/api/photo-sets/consent-text");
+        _ = await PostAsync(client, $"/api/photo-sets/{set["id"]}/consent", new JsonObject { ["text_version"] = text["text_version"]!.DeepClone() });
     }
 
     public async Task<string> RequestIdentityAsync(HttpClient client, JsonObject set, string name = "Sample")

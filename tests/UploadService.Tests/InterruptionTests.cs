@@ -37,6 +37,90 @@ public sealed class InterruptionTests(UploadsFixture uploads)
     }
 
     [Fact]
+    public async Task Service_KilledWhileItJudgesWhatWasPut_LeavesNoHalfPhotoAndCanBeAskedAgain()
+    {
+        var account = Guid.NewGuid();
+        using var caller = uploads.As(account);
+        var photos = Enumerable.Range(0, 8).Select(i => TestPhotos.Jpeg(1600, 1200, 850 + i)).ToArray();
+        foreach (var milliseconds in new[] { 30, 100, 200, 400 })
+        {
+            var set = await caller.NewSetAsync();
+            var begun = await caller.BegunAsync(set, photos);
+            Assert.All(await Task.WhenAll(begun.Zip(photos, (upload, photo) => upload.PutAsync(photo))), answer => Assert.Equal(HttpStatusCode.OK, answer));
+            var tus = await caller.TusBegunAsync(set, photos[0].Length + 1L);
+            await using var service = await ServiceProcess.StartAsync(uploads.Settings());
+            using var client = uploads.As(account, service.Address);
+            var completing = client.CompleteAllAsync(set);
+            var sending = client.TusPatchAsync(tus, 0, photos[0]);
+            await Task.Delay(milliseconds);
+            await service.KillAsync();
+            await Task.WhenAll(completing, sending).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+
+            // The survivor judges the rest; nothing is there twice.
+            var (status, body) = await caller.CompleteAllAsync(set);
+            Assert.True(status == HttpStatusCode.Created && body.GetProperty("photos").GetArrayLength() == photos.Length, $"{status} {body}");
+            Assert.Equal(photos.Length, (await caller.LookAsync($"/api/photo-sets/{set}")).Body.GetProperty("photo_count").GetInt32());
+            await uploads.EverythingMatchesAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Service_KilledAndNobodyAsksAgain_LeavesNothingOfWhatWasPut()
+    {
+        var account = Guid.NewGuid();
+        using var caller = uploads.As(account);
+        var set = await caller.NewSetAsync();
+        var photos = Enumerable.Range(0, 6).Select(i => TestPhotos.Jpeg(1600, 1200, 870 + i)).ToArray();
+        var begun = await caller.BegunAsync(set, photos);
+        Assert.All(await Task.WhenAll(begun.Zip(photos, (upload, photo) => upload.PutAsync(photo))), answer => Assert.Equal(HttpStatusCode.OK, answer));
+        await using (var service = await ServiceProcess.StartAsync(uploads.Settings()))
+        {
+            using var client = uploads.As(account, service.Address);
+            var completing = client.CompleteAllAsync(set);
+            await Task.Delay(150);
+            await service.KillAsync();
+            await ((Task)completing).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        }
+
+        Assert.Contains(await uploads.KeysAsync(), key => key.StartsWith("quarantine/", StringComparison.Ordinal));
+        await uploads.EverythingMatchesAsync();
+        Assert.DoesNotContain(await uploads.KeysAsync(), key => key.StartsWith("quarantine/", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task ImagingChildren_KilledWhileTheyDecodeWhatWasPut_CostOnePhotoEachAtMost()
+    {
+        var account = Guid.NewGuid();
+        await using var service = await ServiceProcess.StartAsync(uploads.Settings());
+        using var client = uploads.As(account, service.Address);
+        var set = await client.NewSetAsync();
+        var photos = Enumerable.Range(0, 8).Select(i => TestPhotos.Jpeg(3000, 2000, 880 + i)).ToArray();
+        var begun = await client.BegunAsync(set, photos);
+        Assert.All(await Task.WhenAll(begun.Zip(photos, (upload, photo) => upload.PutAsync(photo))), answer => Assert.Equal(HttpStatusCode.OK, answer));
+        var completing = client.CompleteAllAsync(set);
+        await Task.Delay(100);
+        foreach (var child in ChildrenOf(service.Id))
+        {
+            try
+            {
+                using var process = System.Diagnostics.Process.GetProcessById(int.Parse(child, System.Globalization.CultureInfo.InvariantCulture));
+                process.Kill();
+            }
+            catch (ArgumentException)
+            {
+                // Gone with its parent.
+            }
+        }
+
+        var (status, body) = await completing;
+        Assert.True(status is HttpStatusCode.Created or HttpStatusCode.ServiceUnavailable, $"{status} {body}");
+        (status, body) = await client.CompleteAllAsync(set);
+        Assert.True(status == HttpStatusCode.Created, $"{status} {body}");
+        Assert.True(body.GetProperty("photos").GetArrayLength() + body.GetProperty("rejected").GetArrayLength() == photos.Length, $"{body}");
+        await uploads.EverythingMatchesAsync();
+    }
+
+    [Fact]
     public async Task Dataset_WhoseBuilderIsKilled_IsBuiltByAnother()
     {
         // The other service takes what the killed one had claimed once its lease is over; that one is simulated by a claim that nobody works on.
@@ -68,7 +152,18 @@ public sealed class InterruptionTests(UploadsFixture uploads)
         var thumbnail = look.GetProperty("photos")[0].GetProperty("thumbnail_url").GetString()!;
         Assert.Equal(HttpStatusCode.OK, await StatusOfAsync(client, thumbnail));
 
+        var put = TestPhotos.Jpeg(320, 240, 822);
+        var direct = Assert.Single(await client.BegunAsync(set, put));
+        Assert.Equal(HttpStatusCode.OK, await direct.PutAsync(put));
+        var large = TestPhotos.Png(1300, 1000, 823);
+        var tus = await client.TusBegunAsync(set, large.Length);
+        Assert.Equal(HttpStatusCode.NoContent, (await client.TusPatchAsync(tus, 0, large[..100_000])).Status);
+
         await store.StopAsync();
+        var (completed, away) = await client.CompleteAsync(direct);
+        Assert.True((completed, away.Code()) == (HttpStatusCode.ServiceUnavailable, "storage_unavailable"), $"{completed} {away}");
+        var patched = await client.TusPatchAsync(tus, 100_000, large[100_000..]);
+        Assert.True(patched.Status == HttpStatusCode.ServiceUnavailable && patched.Body.Code() == "storage_unavailable", $"{patched}");
         (string, byte[])[] more = [("a.jpg", TestPhotos.Jpeg(320, 240, 820)), ("b.jpg", TestPhotos.Jpeg(320, 240, 821))];
         var (status, problem) = await client.AddAsync(set, more);
         Assert.True((status, problem.Code()) == (HttpStatusCode.ServiceUnavailable, "storage_unavailable"), $"{status} {problem}");
@@ -77,6 +172,12 @@ public sealed class InterruptionTests(UploadsFixture uploads)
 
         await store.StartAgainAsync();
         Assert.Equal(HttpStatusCode.OK, await StatusOfAsync(client, thumbnail));
+        (completed, away) = await client.CompleteAsync(direct);
+        Assert.True(completed == HttpStatusCode.Created, $"{completed} {away}");
+        var stood = (int)(await client.TusHeadAsync(tus)).Offset;
+        Assert.InRange(stood, 100_000, large.Length - 1);
+        patched = await client.TusPatchAsync(tus, stood, large[stood..]);
+        Assert.True(patched.Status == HttpStatusCode.NoContent, $"{patched}");
         (status, problem) = await client.AddAsync(set, more);
         Assert.True(status == HttpStatusCode.Created && problem.GetProperty("photos").GetArrayLength() == 2, $"{status} {problem}");
         using var answer = await client.DeleteAsync($"/api/photo-sets/{set}");

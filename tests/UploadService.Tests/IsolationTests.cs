@@ -21,13 +21,14 @@ public sealed class IsolationTests(UploadsFixture uploads)
         using var registry = uploads.AsService("registry", account);
         var set = await caller.NewSetWithPhotosAsync(3);
         var version = Guid.CreateVersion7();
+        _ = await caller.BegunAsync(set, TestPhotos.Jpeg(64, 64, 999));
         Assert.Equal(HttpStatusCode.OK, (await registry.SealAsync(version, set)).Status);
         await uploads.Listener.BuildAsync(account, version);
         _ = await uploads.Listener.WaitForBuiltAsync(version);
         await uploads.Listener.BuildAsync(account, version, revision: 2);
         _ = await uploads.Listener.WaitForBuiltAsync(version, nth: 2);
 
-        foreach (var table in new[] { "photo_sets", "photos", "seals", "sealed_photos", "datasets", "inbox_messages" })
+        foreach (var table in new[] { "photo_sets", "photos", "seals", "sealed_photos", "datasets", "consents", "pending_uploads", "scheduled_removals", "inbox_messages" })
         {
             Assert.True(await CountAsync(table, account) > 0, $"{table} shows the owner nothing");
             Assert.Equal(0, await CountAsync(table, Guid.NewGuid()));
@@ -68,7 +69,7 @@ public sealed class IsolationTests(UploadsFixture uploads)
             Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, problem.SqlState);
         }
 
-        foreach (var function in new[] { "claim_datasets(1, 1)", "claim_removals(1, 1)" })
+        foreach (var function in new[] { "claim_datasets(1, 1)", "claim_removals(1, 1)", "claim_expired_uploads(1, 1)", "claim_stale_datasets(1, 1, 1)", "claim_photo_checks(1, 1, 1)" })
         {
             var problem = await Assert.ThrowsAsync<PostgresException>(() => StoreChecks.QueryAsync(uploads.Postgres.App("uploads"), $"SELECT * FROM {function}"));
             Assert.Equal(PostgresErrorCodes.InsufficientPrivilege, problem.SqlState);

@@ -20,6 +20,7 @@ public sealed class PathTests(UploadsFixture uploads)
         Assert.Equal(3, body.GetProperty("photos").GetArrayLength());
         Assert.Equal(0, body.GetProperty("rejected").GetArrayLength());
 
+        Assert.Equal(HttpStatusCode.Created, (await caller.ConsentAsync(set)).Status);
         var version = Guid.CreateVersion7();
         using var registry = uploads.AsService("registry", account);
         var (sealStatus, seal) = await registry.SealAsync(version, set, "ZORK");

@@ -107,6 +107,52 @@ namespace Flurrty.UploadService.Persistence.Migrations
                         });
                 });
 
+            modelBuilder.Entity("Flurrty.UploadService.Consents.Consent", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<Guid>("AccountId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("account_id");
+
+                    b.Property<string>("Address")
+                        .HasMaxLength(45)
+                        .HasColumnType("character varying(45)")
+                        .HasColumnName("address");
+
+                    b.Property<DateTimeOffset>("GivenAt")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("given_at")
+                        .HasDefaultValueSql("now()");
+
+                    b.Property<Guid>("PhotoSetId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("photo_set_id");
+
+                    b.Property<string>("TextSha256")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("text_sha256");
+
+                    b.Property<string>("TextVersion")
+                        .IsRequired()
+                        .HasMaxLength(50)
+                        .HasColumnType("character varying(50)")
+                        .HasColumnName("text_version");
+
+                    b.HasKey("Id")
+                        .HasName("pk_consents");
+
+                    b.HasIndex("PhotoSetId", "TextVersion")
+                        .IsUnique()
+                        .HasDatabaseName("ix_consents_photo_set_id_text_version");
+
+                    b.ToTable("consents");
+                });
+
             modelBuilder.Entity("Flurrty.UploadService.Datasets.Dataset", b =>
                 {
                     b.Property<Guid>("Id")
@@ -166,6 +212,10 @@ namespace Flurrty.UploadService.Persistence.Migrations
                         .HasColumnType("uuid")
                         .HasColumnName("account_id");
 
+                    b.Property<DateTimeOffset?>("BuiltAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("built_at");
+
                     b.Property<Guid>("CausedBy")
                         .HasColumnType("uuid")
                         .HasColumnName("caused_by");
@@ -177,6 +227,10 @@ namespace Flurrty.UploadService.Persistence.Migrations
                     b.Property<int>("Claims")
                         .HasColumnType("integer")
                         .HasColumnName("claims");
+
+                    b.Property<Guid?>("ConsentId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("consent_id");
 
                     b.Property<DateTimeOffset>("CreatedAt")
                         .ValueGeneratedOnAdd()
@@ -227,6 +281,13 @@ namespace Flurrty.UploadService.Persistence.Migrations
 
                     b.HasAlternateKey("AccountId", "Id")
                         .HasName("ak_seals_account_id_id");
+
+                    b.HasIndex("BuiltAt")
+                        .HasDatabaseName("ix_seals_built_at")
+                        .HasFilter("state = 'Built'");
+
+                    b.HasIndex("ConsentId")
+                        .HasDatabaseName("ix_seals_consent_id");
 
                     b.HasIndex("CreatedAt")
                         .HasDatabaseName("ix_seals_created_at")
@@ -310,6 +371,12 @@ namespace Flurrty.UploadService.Persistence.Migrations
                         .HasColumnType("character varying(1000)")
                         .HasColumnName("caption");
 
+                    b.Property<DateTimeOffset>("CheckedAt")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("checked_at")
+                        .HasDefaultValueSql("now()");
+
                     b.Property<long>("Crc32")
                         .HasColumnType("bigint")
                         .HasColumnName("crc32");
@@ -328,6 +395,10 @@ namespace Flurrty.UploadService.Persistence.Migrations
                     b.Property<int>("Height")
                         .HasColumnType("integer")
                         .HasColumnName("height");
+
+                    b.Property<DateTimeOffset?>("MissingSince")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("missing_since");
 
                     b.Property<Guid>("PhotoSetId")
                         .HasColumnType("uuid")
@@ -371,6 +442,9 @@ namespace Flurrty.UploadService.Persistence.Migrations
                     b.HasKey("Id")
                         .HasName("pk_photos");
 
+                    b.HasIndex("CheckedAt")
+                        .HasDatabaseName("ix_photos_checked_at");
+
                     b.HasIndex("AccountId", "PhotoSetId")
                         .HasDatabaseName("ix_photos_account_id_photo_set_id");
 
@@ -410,6 +484,94 @@ namespace Flurrty.UploadService.Persistence.Migrations
                         .HasName("ak_photo_sets_account_id_id");
 
                     b.ToTable("photo_sets");
+                });
+
+            modelBuilder.Entity("Flurrty.UploadService.Storage.PendingUpload", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<Guid>("AccountId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("account_id");
+
+                    b.Property<long>("Bytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("bytes");
+
+                    b.Property<DateTimeOffset?>("ClaimedUntil")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("claimed_until");
+
+                    b.Property<string>("ContentType")
+                        .HasMaxLength(100)
+                        .HasColumnType("character varying(100)")
+                        .HasColumnName("content_type");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at")
+                        .HasDefaultValueSql("now()");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<string>("FileName")
+                        .HasMaxLength(200)
+                        .HasColumnType("character varying(200)")
+                        .HasColumnName("file_name");
+
+                    b.Property<string>("Metadata")
+                        .HasColumnType("text")
+                        .HasColumnName("metadata");
+
+                    b.PrimitiveCollection<int[]>("Parts")
+                        .IsRequired()
+                        .HasColumnType("integer[]")
+                        .HasColumnName("parts");
+
+                    b.Property<Guid?>("PhotoId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("photo_id");
+
+                    b.Property<Guid>("PhotoSetId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("photo_set_id");
+
+                    b.Property<long>("Received")
+                        .HasColumnType("bigint")
+                        .HasColumnName("received");
+
+                    b.Property<string>("Refusal")
+                        .HasColumnType("text")
+                        .HasColumnName("refusal");
+
+                    b.Property<string>("Sha256")
+                        .HasColumnType("text")
+                        .HasColumnName("sha256");
+
+                    b.Property<string>("Way")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("way");
+
+                    b.Property<int>("Writes")
+                        .HasColumnType("integer")
+                        .HasColumnName("writes");
+
+                    b.HasKey("Id")
+                        .HasName("pk_pending_uploads");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_pending_uploads_expires_at");
+
+                    b.HasIndex("AccountId", "PhotoSetId")
+                        .HasDatabaseName("ix_pending_uploads_account_id_photo_set_id");
+
+                    b.ToTable("pending_uploads");
                 });
 
             modelBuilder.Entity("Flurrty.UploadService.Storage.ScheduledRemoval", b =>
@@ -453,6 +615,12 @@ namespace Flurrty.UploadService.Persistence.Migrations
 
             modelBuilder.Entity("Flurrty.UploadService.Datasets.Seal", b =>
                 {
+                    b.HasOne("Flurrty.UploadService.Consents.Consent", null)
+                        .WithMany()
+                        .HasForeignKey("ConsentId")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .HasConstraintName("fk_seals_consents_consent_id");
+
                     b.HasOne("Flurrty.UploadService.Datasets.Dataset", null)
                         .WithMany()
                         .HasForeignKey("DatasetId")
@@ -480,6 +648,17 @@ namespace Flurrty.UploadService.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_photos_photo_sets_account_id_photo_set_id");
+                });
+
+            modelBuilder.Entity("Flurrty.UploadService.Storage.PendingUpload", b =>
+                {
+                    b.HasOne("Flurrty.UploadService.PhotoSets.PhotoSet", null)
+                        .WithMany()
+                        .HasForeignKey("AccountId", "PhotoSetId")
+                        .HasPrincipalKey("AccountId", "Id")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_pending_uploads_photo_sets_account_id_photo_set_id");
                 });
 #pragma warning restore 612, 618
         }

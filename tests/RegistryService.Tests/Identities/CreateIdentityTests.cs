@@ -56,6 +56,7 @@ public sealed class CreateIdentityTests(RegistryFixture fixture)
     [InlineData(404, "photo_set_not_found")]
     [InlineData(422, "too_few_photos")]
     [InlineData(422, "too_many_photos")]
+    [InlineData(422, "consent_missing")]
     public async Task Create_SetCannotBeSealed_RelaysTheReasonAndStoresNothing(int status, string code)
     {
         fixture.Uploads.Handler = (context, _) => Problem.WriteAsync(context, Problem.Details(status, code, "The set cannot be used.", "Do this."));
@@ -168,10 +169,14 @@ public sealed class CreateIdentityTests(RegistryFixture fixture)
         fixture.SealWith(5);
         var client = Client();
         var body = Body();
+        fixture.Registry.Log.Clear();
         var identities = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => client.CreatedAsync(body, "race")));
         Assert.Single(identities.Select(identity => identity.Id()).Distinct());
         Assert.Equal(1, await fixture.CountAsync("SELECT count(*) FROM identities WHERE account_id = $1", _account));
         Assert.Equal(1, await fixture.CountAsync("SELECT count(*) FROM versions WHERE account_id = $1", _account));
+
+        // A lost race is no error, so none is logged.
+        Assert.DoesNotContain(fixture.Registry.Log, line => line.StartsWith("Error", StringComparison.Ordinal) || line.StartsWith("Critical", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -42,6 +42,22 @@ public sealed class DatasetTests(UploadsFixture uploads)
     }
 
     [Fact]
+    public async Task Seal_OfTwoSetsAtOnceUnderOneId_IsOneSealAndConflicts()
+    {
+        var account = Guid.NewGuid();
+        using var caller = uploads.As(account);
+        using var registry = uploads.AsService("registry", account);
+        Guid[] sets = [await caller.NewSetWithPhotosAsync(3), await caller.NewSetWithPhotosAsync(4)];
+        for (var round = 0; round < 5; round++)
+        {
+            var version = Guid.CreateVersion7();
+            var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => registry.SealAsync(version, sets[i % 2])));
+            Assert.All(answers, answer => Assert.True(answer.Status == HttpStatusCode.OK || answer.Body.Code() == "seal_conflict", $"{answer.Status} {answer.Body}"));
+            Assert.Single(answers.Where(answer => answer.Status == HttpStatusCode.OK).Select(answer => answer.Body.ToString()).Distinct(StringComparer.Ordinal));
+        }
+    }
+
+    [Fact]
     public async Task Seal_OfSomebodyElsesSet_IsNotFound()
     {
         using var owner = uploads.As(Guid.NewGuid());

@@ -45,7 +45,16 @@ internal static class Steps
         var set = await client.NewSetAsync();
         var (status, body) = await client.AddAsync(set, [.. Enumerable.Range(0, photos).Select(i => ($"{i}.jpg", TestPhotos.Jpeg(320, 240, seed + i)))]);
         Assert.True(status == HttpStatusCode.Created && body.GetProperty("photos").GetArrayLength() == photos, $"{status} {body}");
+        Assert.Equal(HttpStatusCode.Created, (await client.ConsentAsync(set)).Status);
         return set;
+    }
+
+    /// <summary>Agrees to the text of today.</summary>
+    public static async Task<(HttpStatusCode Status, JsonElement Body)> ConsentAsync(this HttpClient client, Guid photoSetId)
+    {
+        var (_, text) = await client.LookAsync("/api/photo-sets/consent-text");
+        using var answer = await client.PostAsJsonAsync($"/api/photo-sets/{photoSetId}/consent", new { text_version = text.GetProperty("text_version").GetString() });
+        return await answer.ReadAsync();
     }
 
     public static async Task<(HttpStatusCode Status, JsonElement Body)> SealAsync(this HttpClient registry, Guid versionId, Guid photoSetId, string trigger = "TOK")

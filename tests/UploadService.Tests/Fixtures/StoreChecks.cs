@@ -58,10 +58,13 @@ internal static class StoreChecks
     {
         var superuser = uploads.Postgres.Superuser("uploads");
         var sweeper = uploads.Services.GetRequiredService<RemovalSweeper>();
+        var expiry = uploads.Services.GetRequiredService<ExpirySweeper>();
         await Eventually.TrueAsync(
             async () =>
             {
-                // Nothing is under way in this test any more, so the grace need not be waited for.
+                // Nothing is under way in this test any more, so neither expiry nor grace need be waited for.
+                _ = await QueryAsync(superuser, "UPDATE pending_uploads SET expires_at = clock_timestamp() WHERE expires_at > clock_timestamp()");
+                _ = await expiry.EndUploadsAsync(CancellationToken.None);
                 _ = await QueryAsync(superuser, "UPDATE scheduled_removals SET due_at = clock_timestamp() WHERE due_at > clock_timestamp()");
                 _ = await sweeper.SweepAsync(CancellationToken.None);
                 var named = await QueryAsync(superuser, """
@@ -73,7 +76,9 @@ internal static class StoreChecks
                 var thumbnailsOfSealed = stored.Where(key => named.Contains(key.Replace(".thumbnail.jpg", ".jpg", StringComparison.Ordinal), StringComparer.Ordinal));
                 var lost = named.Except(stored, StringComparer.Ordinal).ToArray();
                 var orphans = stored.Except(named, StringComparer.Ordinal).Except(thumbnailsOfSealed, StringComparer.Ordinal).ToArray();
-                return (lost.Length == 0 && orphans.Length == 0, $"without object: {string.Join(' ', lost)}; without row: {string.Join(' ', orphans)}");
+                var pending = await QueryAsync(superuser, "SELECT id FROM pending_uploads");
+                return (lost.Length == 0 && orphans.Length == 0 && pending.Count == 0,
+                    $"without object: {string.Join(' ', lost)}; without row: {string.Join(' ', orphans)}; not ended: {string.Join(' ', pending)}");
             });
     }
 }

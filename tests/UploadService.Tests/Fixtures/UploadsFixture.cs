@@ -68,12 +68,13 @@ public sealed class UploadsFixture : IAsyncLifetime
         {
             // Not Development: what is only allowed there must not help a test to pass.
             host.UseSetting("environment", "Testing");
+            host.UseSetting("urls", "http://127.0.0.1:0");
             foreach (var (name, value) in Settings().Concat(settings))
             {
                 host.UseSetting(name, value);
             }
         });
-        service.UseKestrel(0);
+        service.UseKestrel();
         return service;
     }
 
@@ -82,6 +83,9 @@ public sealed class UploadsFixture : IAsyncLifetime
 
     /// <summary>Another service on behalf of an account.</summary>
     internal HttpClient AsService(string issuer, Guid accountId) => Client(issuer, TicketKind.Service, accountId);
+
+    /// <summary>The same, to another instance of the service.</summary>
+    internal HttpClient AsService(string issuer, Guid accountId, Uri address) => new(new Signing(Signer(issuer), TicketKind.Service, accountId)) { BaseAddress = address };
 
     internal HttpClient Anonymous() => new() { BaseAddress = Address };
 

@@ -304,6 +304,12 @@ public sealed class PhotoUploadTests(UploadsFixture uploads)
         Assert.Equal(HttpStatusCode.OK, status);
         var form = api.GetProperty("paths").GetProperty("/api/photo-sets/{photoSetId}/photos").GetProperty("post").GetProperty("requestBody").GetProperty("content").GetProperty("multipart/form-data");
         Assert.Equal("binary", form.GetProperty("schema").GetProperty("properties").GetProperty("photos").GetProperty("items").GetProperty("format").GetString());
+        foreach (var (schema, members) in new[] { ("GiveConsent", "text_version"), ("BeginUploads", "files"), ("PromisedFile", "size,sha256") })
+        {
+            var required = api.GetProperty("components").GetProperty("schemas").EnumerateObject().Single(item => item.Name.EndsWith(schema, StringComparison.Ordinal)).Value.GetProperty("required");
+            Assert.Equal(members.Split(','), required.EnumerateArray().Select(member => member.GetString()!));
+        }
+
         Assert.DoesNotContain(api.GetProperty("paths").EnumerateObject(), path => path.Name.StartsWith("/internal", StringComparison.Ordinal));
         foreach (var operation in api.GetProperty("paths").EnumerateObject().SelectMany(path => path.Value.EnumerateObject()))
         {
