@@ -21,6 +21,12 @@ internal sealed class PhotoNormalizer(Version libraryVersion)
         }
 
         var structure = PhotoStructure.Read(format, file);
+        if (structure.Format == PhotoFormat.OtherPicture)
+        {
+            return NormalizedImage.Refused(PhotoRefusal.UnsupportedFormat, "a picture of another coding");
+        }
+
+        format = structure.Format == PhotoFormat.None ? format : structure.Format;
         var refusal = Judge(structure, format, request);
         if (refusal != PhotoRefusal.None)
         {
@@ -86,8 +92,11 @@ internal sealed class PhotoNormalizer(Version libraryVersion)
         {
             PhotoFormat.Jpeg => "jpegload_buffer",
             PhotoFormat.Png => "pngload_buffer",
-            _ => "webpload_buffer",
+            PhotoFormat.Webp => "webpload_buffer",
+            _ => "heifload_buffer",
         };
+        var heif = format is PhotoFormat.Heic or PhotoFormat.Avif;
+        using var share = heif ? ProcessorShare.Take() : default;
 
         using var source = VipsImage.Load(loader, bytes, length, options);
         if ((long)source.Width * source.Height > structure.Pixels)
@@ -102,7 +111,9 @@ internal sealed class PhotoNormalizer(Version libraryVersion)
 
         // Sequential access ends here: every decoding error shows now, and turning needs random access.
         using var memory = (bytewise ?? coloured).CopyToMemory();
-        return memory.Apply("autorot");
+
+        // HEIF turns by its own properties, which the decoder has applied; its EXIF says the same once more.
+        return heif ? memory.Apply("copy") : memory.Apply("autorot");
     }
 
     private static VipsImage? Resize(VipsImage image, int longestSide)

@@ -38,6 +38,12 @@ internal static unsafe partial class VipsLibrary
         BlockOperations("VipsForeignLoadJpeg", 0);
         BlockOperations("VipsForeignLoadPng", 0);
         BlockOperations("VipsForeignLoadWebp", 0);
+        if (path is not { Length: > 0 })
+        {
+            // The build of libvips that comes with sharp opens a HEIC file and then fails at its pixels.
+            BlockOperations("VipsForeignLoadHeif", 0);
+        }
+
         return new Version(LibraryVersion(0), LibraryVersion(1), LibraryVersion(2));
     }
 

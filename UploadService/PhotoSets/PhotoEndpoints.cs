@@ -37,7 +37,7 @@ internal static class PhotoEndpoints
     {
         var photos = routes.MapGroup("/api/photo-sets/{photoSetId:guid}/photos").WithTags("Photos");
         photos.MapPost("", AddAsync).WithName("AddPhotos").WithSummary("Add photos to a set")
-            .WithDescription("A multipart form with one or more files in the field `photos`: JPEG, PNG or WebP, up to 20 MB each and 40 in a set. Each is judged by itself: "
+            .WithDescription("A multipart form with one or more files in the field `photos`: JPEG, PNG, WebP, HEIC or AVIF, up to 20 MB each and 40 in a set. Each is judged by itself: "
                 + "the answer lists the accepted ones and, with code and reason, the rejected ones. If none was accepted the answer is the problem of the first. "
                 + "A file that is in the set already is returned again and not stored twice, so a repeated request does no harm. Metadata is not kept.")
             .WithMetadata(new MultipartBody())

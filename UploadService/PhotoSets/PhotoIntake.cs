@@ -193,6 +193,8 @@ internal sealed partial class PhotoIntake(
         PhotoFormat.Jpeg => "jpeg",
         PhotoFormat.Png => "png",
         PhotoFormat.Webp => "webp",
+        PhotoFormat.Heic => "heic",
+        PhotoFormat.Avif => "avif",
         _ => "other",
     };
 

@@ -8,6 +8,7 @@ namespace Flurrty.UploadService.Tests.Fixtures;
 /// <summary>Pictures made by seed, so that every run sees the same bytes.</summary>
 internal static class TestPhotos
 {
+    private static readonly System.Collections.Concurrent.ConcurrentDictionary<string, Lazy<byte[]>> HeifFiles = new(StringComparer.Ordinal);
     private static readonly Lock Gate = new();
     private static bool _loaded;
 
@@ -18,13 +19,41 @@ internal static class TestPhotos
 
     public static byte[] Webp(int width, int height, int seed) => Save(width, height, seed, "webpsave_buffer", "Q=85,effort=0");
 
-    /// <summary>Writes metadata into a picture with exiftool.</summary>
-    public static byte[] WithMetadata(byte[] photo, params string[] tags)
+    /// <summary>A photo as phones send it, by the encoder of Debian's libheif-examples.</summary>
+    public static byte[] Heif(string format, int width, int height, int seed, params string[] options)
+    {
+        var made = HeifFiles.GetOrAdd($"{format} {width} {height} {seed} {string.Join(' ', options)}", _ => new Lazy<byte[]>(() => EncodeHeif(format, Jpeg(width, height, seed, quality: 95), options)));
+        return [.. made.Value];
+    }
+
+    /// <summary>Encodes a JPEG or PNG as HEIC or AVIF.</summary>
+    public static byte[] EncodeHeif(string format, byte[] picture, params string[] options)
+    {
+        var directory = Directory.CreateTempSubdirectory("flurrty-heif-");
+        try
+        {
+            var source = Path.Combine(directory.FullName, PhotoSignature.Sniff(picture) == PhotoFormat.Png ? "photo.png" : "photo.jpg");
+            var target = Path.Combine(directory.FullName, $"photo.{format}");
+            File.WriteAllBytes(source, picture);
+            _ = Run("heif-enc", ["-q", "60", .. format == "avif" ? (string[])["-A", "-p", "speed=9"] : ["-p", "preset=ultrafast"], .. options, source, "-o", target]);
+            return File.ReadAllBytes(target);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    /// <summary>Writes metadata into a JPEG with exiftool.</summary>
+    public static byte[] WithMetadata(byte[] photo, params string[] tags) => WithMetadataOf(photo, "jpg", tags);
+
+    /// <summary>Writes metadata into a picture with exiftool, which goes by the ending of the name.</summary>
+    public static byte[] WithMetadataOf(byte[] photo, string ending, params string[] tags)
     {
         var directory = Directory.CreateTempSubdirectory("flurrty-exif-");
         try
         {
-            var file = Path.Combine(directory.FullName, "photo.jpg");
+            var file = Path.Combine(directory.FullName, $"photo.{ending}");
             File.WriteAllBytes(file, photo);
             _ = Run("exiftool", [.. tags, "-overwrite_original", file]);
             return File.ReadAllBytes(file);

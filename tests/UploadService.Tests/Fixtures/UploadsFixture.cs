@@ -68,6 +68,9 @@ public sealed class UploadsFixture : IAsyncLifetime
         {
             // Not Development: what is only allowed there must not help a test to pass.
             host.UseSetting("environment", "Testing");
+
+            // Without it the server takes port 5000, which may be somebody else's.
+            host.UseSetting("urls", "http://127.0.0.1:0");
             foreach (var (name, value) in Settings().Concat(settings))
             {
                 host.UseSetting(name, value);

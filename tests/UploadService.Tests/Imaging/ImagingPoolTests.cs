@@ -3,9 +3,6 @@ using Flurrty.ImagingChild;
 using Flurrty.UploadService.Imaging;
 using Flurrty.UploadService.Tests.Fixtures;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Hosting.Internal;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
 
 namespace Flurrty.UploadService.Tests.Imaging;
 
@@ -96,13 +93,18 @@ public sealed class ImagingPoolTests
         Assert.Equal(PhotoRefusal.None, result.Refusal);
     }
 
-    [Fact]
-    public async Task Child_SeenFromOutside_IsShutIn()
+    [Theory]
+    [InlineData("jpeg")]
+    [InlineData("heic")]
+    [InlineData("avif")]
+    public async Task Child_SeenFromOutside_IsShutIn(string format)
     {
         using var pool = await StartAsync();
         Assert.NotEqual(Confinement.None, pool.Confinement);
-        using var result = await NormalizeAsync(pool, TestPhotos.Jpeg(640, 480, 10));
-        var child = LeafOf(Assert.Single(pool.ProcessIds));
+        var usual = Assert.Single(pool.ProcessIds);
+        using var result = await NormalizeAsync(pool, format == "jpeg" ? TestPhotos.Jpeg(640, 480, 10) : TestPhotos.Heif(format, 640, 480, 10));
+        Assert.Equal(PhotoRefusal.None, result.Refusal);
+        var child = Pools.LeafOf(format == "jpeg" ? usual : Assert.Single(pool.ProcessIds, process => process != usual));
         var proc = $"/proc/{child}";
 
         Assert.Contains("Flurrty.ImagingChild.dll", await File.ReadAllTextAsync($"{proc}/cmdline"), StringComparison.Ordinal);
@@ -137,6 +139,8 @@ public sealed class ImagingPoolTests
             },
             environment.ToHashSet(StringComparer.Ordinal));
 
+        // A decoder that starts a thread for each processor would fill the memory with their stacks.
+        Assert.InRange(int.Parse(status["Threads"], CultureInfo.InvariantCulture), 1, 16);
         foreach (var mount in await File.ReadAllLinesAsync($"{proc}/mountinfo"))
         {
             var fields = mount.Split(' ');
@@ -166,7 +170,7 @@ public sealed class ImagingPoolTests
         Assert.Contains(leak.Path, TestPhotos.Run("/bin/ls", ["-l", "/proc/self/fd"]), StringComparison.Ordinal);
         using var pool = await StartAsync();
         var outer = Assert.Single(pool.ProcessIds);
-        foreach (var process in (int[])[outer, LeafOf(outer)])
+        foreach (var process in (int[])[outer, Pools.LeafOf(outer)])
         {
             Assert.DoesNotContain(leak.Path, Directory.EnumerateFileSystemEntries($"/proc/{process}/fd").Select(LinkTargets.Read));
         }
@@ -176,7 +180,7 @@ public sealed class ImagingPoolTests
     public async Task Child_KilledAtWork_CostsItsPhotoOnly()
     {
         using var pool = await StartAsync();
-        var child = LeafOf(Assert.Single(pool.ProcessIds));
+        var child = Pools.LeafOf(Assert.Single(pool.ProcessIds));
         Assert.Equal(0, Native.Kill(child, Stop));
         var hit = NormalizeAsync(pool, TestPhotos.Jpeg(4000, 3000, 11));
         await Task.Delay(200);
@@ -194,7 +198,7 @@ public sealed class ImagingPoolTests
         using var pool = await StartAsync();
         using var before = await NormalizeAsync(pool, TestPhotos.Jpeg(640, 480, 13));
         var outer = Assert.Single(pool.ProcessIds);
-        Assert.Equal(0, Native.Kill(LeafOf(outer), Kill));
+        Assert.Equal(0, Native.Kill(Pools.LeafOf(outer), Kill));
         await Eventually.TrueAsync(() => Task.FromResult((StateOf(outer) is "gone" or "Z", $"process {outer} is {StateOf(outer)}")));
         using var after = await NormalizeAsync(pool, TestPhotos.Jpeg(640, 480, 13));
         Assert.Equal(PhotoRefusal.None, after.Refusal);
@@ -205,7 +209,7 @@ public sealed class ImagingPoolTests
     public async Task Child_ThatHangs_IsKilledAfterTheTimeout()
     {
         using var pool = await StartAsync(options => options.PhotoTimeout = TimeSpan.FromSeconds(1));
-        var child = LeafOf(Assert.Single(pool.ProcessIds));
+        var child = Pools.LeafOf(Assert.Single(pool.ProcessIds));
         Assert.Equal(0, Native.Kill(child, Stop));
         using var hung = await NormalizeAsync(pool, TestPhotos.Jpeg(640, 480, 14));
         Assert.Equal(PhotoRefusal.Unreadable, hung.Refusal);
@@ -241,7 +245,7 @@ public sealed class ImagingPoolTests
         using (var pool = await StartAsync(options => options.Children = 2))
         {
             await Eventually.TrueAsync(() => Task.FromResult((pool.ProcessIds.Count == 2, $"{pool.ProcessIds.Count}")));
-            processes = [.. pool.ProcessIds, .. pool.ProcessIds.Select(LeafOf)];
+            processes = [.. pool.ProcessIds, .. pool.ProcessIds.Select(Pools.LeafOf)];
         }
 
         await Eventually.TrueAsync(() => Task.FromResult((!processes.Any(process => Directory.Exists($"/proc/{process}")), string.Join(',', processes))));
@@ -350,31 +354,9 @@ public sealed class ImagingPoolTests
 
     private static byte[] Half(byte[] file) => file[..(file.Length / 2)];
 
-    private static async Task<ImagingPool> StartAsync(Action<ImagingOptions>? change = null, string? environment = null)
-    {
-        var options = new ImagingOptions { Children = 1 };
-        change?.Invoke(options);
-        var pool = new ImagingPool(
-            Options.Create(options), new HostingEnvironment { EnvironmentName = environment ?? Environments.Production }, TimeProvider.System, NullLogger<ImagingPool>.Instance);
-        try
-        {
-            await pool.StartAsync(CancellationToken.None);
-            await Eventually.TrueAsync(() => Task.FromResult((pool.ProcessIds.Count == options.Children, $"{pool.ProcessIds.Count} children")));
-            return pool;
-        }
-        catch
-        {
-            pool.Dispose();
-            throw;
-        }
-    }
+    private static Task<ImagingPool> StartAsync(Action<ImagingOptions>? change = null, string? environment = null) => Pools.StartAsync(change, environment);
 
-    private static async Task<ImagingResult> NormalizeAsync(ImagingPool pool, byte[] file)
-    {
-        using var spool = new PhotoSpool();
-        spool.Append(file);
-        return await pool.NormalizeAsync(spool, CancellationToken.None);
-    }
+    private static Task<ImagingResult> NormalizeAsync(ImagingPool pool, byte[] file) => pool.NormalizeAsync(file);
 
     private static string StateOf(int process)
     {
@@ -387,12 +369,5 @@ public sealed class ImagingPoolTests
         {
             return "gone";
         }
-    }
-
-    /// <summary>The innermost process of a sandbox.</summary>
-    private static int LeafOf(int process)
-    {
-        var children = File.ReadAllText($"/proc/{process}/task/{process}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        return children is [] ? process : LeafOf(int.Parse(children[0], CultureInfo.InvariantCulture));
     }
 }
