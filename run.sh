@@ -37,6 +37,7 @@ done
 ./eng/install.sh
 echo "Building…"
 dotnet build AppHost/AppHost.csproj -c Release -v quiet -nologo -p:AspireHosting="$aspire" -clp:NoSummary
+./eng/precompile.sh
 
 data=$PWD/.data
 mkdir -p "$data"

@@ -9,6 +9,7 @@ shift
 
 ./eng/install.sh >&2
 dotnet build AppHost/AppHost.csproj -c Release -v quiet -nologo -clp:NoSummary >&2
+./eng/precompile.sh >&2
 
 data=$(mktemp -d)
 # PostgreSQL runs as a user of its own when started by root.

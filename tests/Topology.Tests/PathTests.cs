@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 
@@ -8,22 +9,36 @@ public sealed class PathTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Identity_OfTheSamples_BecomesReadyWithOneRun(bool isStrict)
+    [Fact]
+    public async Task Identity_InStrictMode_BecomesReadyWithOneRun()
     {
-        await using var topology = await RunningTopology.StartAsync(args: $"--Sandbox:Strict={isStrict}");
-        var set = await topology.UploadAsync(topology.Client);
-        var id = await topology.RequestIdentityAsync(topology.Client, set);
-        var identity = await topology.WaitForEndAsync(topology.Client, id, Limit);
+        await using var topology = await RunningTopology.StartAsync(args: "--Sandbox:Strict=true");
+        await TrainAsync(topology);
+    }
 
-        Assert.True((string?)identity["status"] == "ready", identity.ToJsonString());
-        Assert.Equal(100, (int)identity["progress"]!);
-        var model = await topology.Client.GetByteArrayAsync(new Uri($"/api/identities/{id}/model", UriKind.Relative));
-        Assert.Equal((string)identity["model"]!["sha256"]!, Convert.ToHexStringLower(SHA256.HashData(model)));
-        Assert.Equal((long)identity["model"]!["bytes"]!, model.Length);
-        Assert.Single(await topology.InvoiceAsync());
+    [Fact]
+    public async Task Topologies_TwoSideBySide_EachTrainsItsOwn()
+    {
+        var starts = new[] { RunningTopology.StartAsync(), RunningTopology.StartAsync() };
+        try
+        {
+            var both = await Task.WhenAll(starts);
+            await Task.WhenAll(both.Select(TrainAsync));
+
+            string[] servers = ["gateway", "s3", "broker", "sandbox"];
+            Assert.All(servers, server => Assert.NotEqual((string?)both[0].File[server], (string?)both[1].File[server]));
+            using var stranger = new HttpRequestMessage(HttpMethod.Get, "/api/identities");
+            stranger.Headers.Authorization = both[0].Client.DefaultRequestHeaders.Authorization;
+            using var answer = await both[1].Client.SendAsync(stranger);
+            Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
+        }
+        finally
+        {
+            foreach (var start in starts.Where(static start => start.IsCompletedSuccessfully))
+            {
+                await (await start).DisposeAsync();
+            }
+        }
     }
 
     [Fact]
@@ -43,6 +58,20 @@ public sealed class PathTests
             static seen => Missing(seen.Spans).Length == 0);
         Assert.Single(seen.Spans.Select(static span => span.TraceId).Distinct(StringComparer.Ordinal));
         Assert.DoesNotContain(seen.Spans, static span => span.Text.Contains("/webhooks/replicate/", StringComparison.Ordinal) && !span.Text.Contains('{', StringComparison.Ordinal));
+    }
+
+    private static async Task TrainAsync(RunningTopology topology)
+    {
+        var set = await topology.UploadAsync(topology.Client);
+        var id = await topology.RequestIdentityAsync(topology.Client, set);
+        var identity = await topology.WaitForEndAsync(topology.Client, id, Limit);
+
+        Assert.True((string?)identity["status"] == "ready", identity.ToJsonString());
+        Assert.Equal(100, (int)identity["progress"]!);
+        var model = await topology.Client.GetByteArrayAsync(new Uri($"/api/identities/{id}/model", UriKind.Relative));
+        Assert.Equal((string)identity["model"]!["sha256"]!, Convert.ToHexStringLower(SHA256.HashData(model)));
+        Assert.Equal((long)identity["model"]!["bytes"]!, model.Length);
+        Assert.Single(await topology.InvoiceAsync());
     }
 
     private static string[] Missing(IReadOnlyList<Span> spans)

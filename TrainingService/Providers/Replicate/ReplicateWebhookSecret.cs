@@ -7,7 +7,7 @@ namespace Flurrty.TrainingService.Providers.Replicate;
 internal sealed class ReplicateWebhookSecret(ReplicateClient client, IOptions<ReplicateOptions> options, TimeProvider time) : IDisposable
 {
     /// <summary>A stream of forged deliveries must not become a stream of requests to Replicate.</summary>
-    private static readonly TimeSpan LeastTimeBetweenReads = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LeastTimeBetweenReads = TimeSpan.FromSeconds(5);
 
     private readonly SemaphoreSlim _reading = new(1, 1);
     private string? _secret;
