@@ -3,6 +3,7 @@ using Flurrty.UploadService.Datasets;
 using Flurrty.UploadService.Imaging;
 using Flurrty.UploadService.Persistence;
 using Flurrty.UploadService.PhotoSets;
+using Flurrty.UploadService.Reports;
 using Flurrty.UploadService.Storage;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -23,6 +24,7 @@ internal static class UploadServiceExtensions
     public static IHostApplicationBuilder AddPhotoSets(this IHostApplicationBuilder builder)
     {
         builder.Services.AddOptions<PhotoUploadOptions>().BindConfiguration("Uploads").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton<IFaceFinder, NoFaceFinder>();
         builder.Services.AddSingleton<PhotoIntake>();
         builder.Services.AddSingleton<PhotoUpload>();
         builder.Services.AddSingleton<RemovalSignal>();

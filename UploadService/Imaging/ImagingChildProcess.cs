@@ -146,6 +146,11 @@ internal sealed class ImagingChildProcess : IDisposable
         Span<byte> header = stackalloc byte[ImagingResponse.HeaderBytes];
         _output.ReadExactly(header);
         var response = ImagingResponse.Read(header);
+        if (response.Measures is not { ArePossible: true })
+        {
+            throw new ImagingChildException("its answer has impossible measures");
+        }
+
         if (response.PhotoBytes < 0 || response.ThumbnailBytes < 0 || (long)response.PhotoBytes + response.ThumbnailBytes > MaxResultBytes)
         {
             throw new ImagingChildException("its answer has an impossible length");

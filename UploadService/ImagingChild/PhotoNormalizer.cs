@@ -35,7 +35,8 @@ internal sealed class PhotoNormalizer(Version libraryVersion)
 
         try
         {
-            using var photo = Decode(format, structure, request, bytes, file.Length);
+            using var decoded = Decode(format, structure, request, bytes, file.Length);
+            using var photo = decoded.CopyToMemory();
             return Encode(photo, format, structure, request);
         }
         catch (VipsException problem)
@@ -113,7 +114,7 @@ internal sealed class PhotoNormalizer(Version libraryVersion)
         using var memory = (bytewise ?? coloured).CopyToMemory();
 
         // HEIF turns by its own properties, which the decoder has applied; its EXIF says the same once more.
-        return heif ? memory.Apply("copy") : memory.Apply("autorot");
+        return memory.Apply(heif ? "copy" : "autorot");
     }
 
     private static VipsImage? Resize(VipsImage image, int longestSide)
@@ -161,7 +162,7 @@ internal sealed class PhotoNormalizer(Version libraryVersion)
             var thumbnail = small.Save("jpegsave_buffer", save);
             var turned = photo.Width > photo.Height != structure.Width > structure.Height && photo.Width != photo.Height;
             var (sourceWidth, sourceHeight) = turned ? (structure.Height, structure.Width) : (structure.Width, structure.Height);
-            return NormalizedImage.Accepted(format, photo.Width, photo.Height, sourceWidth, sourceHeight, jpeg, thumbnail);
+            return NormalizedImage.Accepted(format, photo.Width, photo.Height, sourceWidth, sourceHeight, jpeg, thumbnail, PhotoMeter.Measure(photo.Pixels(), photo.Width, photo.Height));
         }
         catch
         {
@@ -193,6 +194,8 @@ internal sealed class NormalizedImage : IDisposable
 
     public int SourceHeight { get; private init; }
 
+    public PhotoMeasures? Measures { get; private init; }
+
     public VipsBytes? Jpeg { get; private init; }
 
     public VipsBytes? Thumbnail { get; private init; }
@@ -200,7 +203,7 @@ internal sealed class NormalizedImage : IDisposable
     public static NormalizedImage Refused(PhotoRefusal refusal, string reason) => new() { Refusal = refusal, Reason = reason };
 
     public static NormalizedImage Accepted(
-        PhotoFormat format, int width, int height, int sourceWidth, int sourceHeight, VipsBytes jpeg, VipsBytes thumbnail) => new()
+        PhotoFormat format, int width, int height, int sourceWidth, int sourceHeight, VipsBytes jpeg, VipsBytes thumbnail, PhotoMeasures measures) => new()
         {
             Refusal = PhotoRefusal.None,
             Format = format,
@@ -210,6 +213,7 @@ internal sealed class NormalizedImage : IDisposable
             SourceHeight = sourceHeight,
             Jpeg = jpeg,
             Thumbnail = thumbnail,
+            Measures = measures,
         };
 
     public void Dispose()

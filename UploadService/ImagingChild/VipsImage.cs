@@ -57,6 +57,13 @@ internal sealed class VipsImage : SafeHandle
         return copy != 0 ? new VipsImage(copy) : throw new VipsException(VipsLibrary.TakeError());
     }
 
+    /// <summary>The pixels of an image that is in memory, row by row; valid until dispose.</summary>
+    public unsafe ReadOnlySpan<byte> Pixels()
+    {
+        var data = VipsLibrary.ImageData(handle);
+        return data != 0 ? new ReadOnlySpan<byte>((void*)data, checked(Width * Height * Bands)) : throw new VipsException(VipsLibrary.TakeError());
+    }
+
     public VipsBytes Save(string saver, string options)
     {
         using var operation = new VipsOperation(saver);

@@ -59,6 +59,7 @@ internal sealed partial class PhotoIntake(
             ThumbnailBytes = image.Thumbnail.Length,
             Width = image.Width,
             Height = image.Height,
+            Measures = image.Measures,
         };
         return await RecordAsync(db, photo, cancellationToken);
     }
