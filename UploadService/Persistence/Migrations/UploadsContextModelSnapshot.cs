@@ -329,6 +329,10 @@ namespace Flurrty.UploadService.Persistence.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("height");
 
+                    b.Property<string>("Measures")
+                        .HasColumnType("jsonb")
+                        .HasColumnName("measures");
+
                     b.Property<Guid>("PhotoSetId")
                         .HasColumnType("uuid")
                         .HasColumnName("photo_set_id");
