@@ -80,6 +80,28 @@ internal static class TestPhotos
         }
     }
 
+    /// <summary>Opens a JPEG or PNG in this process.</summary>
+    public static T Decode<T>(byte[] photo, Func<VipsImage, T> look) => Opened(photo, image =>
+    {
+        using var memory = image.CopyToMemory();
+        return look(memory);
+    });
+
+    /// <summary>Writes a JPEG or PNG anew, such as with <c>jpegsave_buffer</c> and <c>Q=30</c>.</summary>
+    public static byte[] Resave(byte[] photo, string saver, string options) => Opened(photo, image =>
+    {
+        using var saved = image.Save(saver, options);
+        return saved.Span.ToArray();
+    });
+
+    /// <summary>Runs an operation of libvips and writes the result.</summary>
+    public static byte[] Changed(byte[] photo, string operation, string options, string saver, string saveOptions) => Opened(photo, image =>
+    {
+        using var changed = image.Apply(operation, options);
+        using var saved = changed.Save(saver, saveOptions);
+        return saved.Span.ToArray();
+    });
+
     public static bool LooksLikeJpeg(ReadOnlySpan<byte> bytes) => PhotoSignature.Sniff(bytes) == PhotoFormat.Jpeg && bytes.EndsWith((ReadOnlySpan<byte>)[0xFF, 0xD9]);
 
     public static string Run(string program, string[] arguments)
@@ -102,6 +124,16 @@ internal static class TestPhotos
         using var coloured = bytewise.Apply("colourspace", "space=srgb,source_space=b-w");
         using var saved = coloured.Save(saver, options);
         return saved.Span.ToArray();
+    }
+
+    private static unsafe T Opened<T>(byte[] photo, Func<VipsImage, T> use)
+    {
+        EnsureLoaded();
+        fixed (byte* bytes = photo)
+        {
+            using var image = VipsImage.Load(PhotoSignature.Sniff(photo) == PhotoFormat.Png ? "pngload_buffer" : "jpegload_buffer", (nint)bytes, photo.Length, "");
+            return use(image);
+        }
     }
 
     private static VipsImage Generate(string name, string options, int width, int height)
