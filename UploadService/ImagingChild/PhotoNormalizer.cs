@@ -33,6 +33,8 @@ internal sealed class PhotoNormalizer(Version libraryVersion)
             return NormalizedImage.Refused(refusal, $"{format} {structure.Width}x{structure.Height}");
         }
 
+        // What the library said of an earlier photo that it took all the same is not about this one.
+        _ = VipsLibrary.TakeError();
         try
         {
             using var decoded = Decode(format, structure, request, bytes, file.Length);
