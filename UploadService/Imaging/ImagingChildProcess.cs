@@ -103,6 +103,9 @@ internal sealed class ImagingChildProcess : IDisposable
             // Ended already.
         }
 
+        // The process object leaves its pipes to the garbage collector.
+        _input.Dispose();
+        _output.Dispose();
         _process.Dispose();
     }
 
@@ -232,6 +235,7 @@ internal sealed class ImagingChildProcess : IDisposable
             {
                 try
                 {
+                    using var ending = reader;
                     while (reader.ReadLine() is { } line)
                     {
                         lock (_errors)

@@ -211,8 +211,8 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
                 LogRefused(logger, result.Refusal, child.LastReason);
             }
 
-            // What a refused file has left behind in the child is not known.
-            var usable = result.Refusal == PhotoRefusal.None;
+            // What a refused file has left behind in the decoder is not known. These never came to the decoder.
+            var usable = result.Refusal is PhotoRefusal.None or PhotoRefusal.UnsupportedFormat or PhotoRefusal.TooManyPixels or PhotoRefusal.TooSmall or PhotoRefusal.Animated;
             job.Completion.SetResult(result);
             return usable;
         }
