@@ -25,18 +25,18 @@ internal static class CaptionLint
     /// <param name="captions">One per photo; null or blank where there is none.</param>
     /// <param name="triggerWord">
     /// The trigger word, if the set knows one. It is given with the identity, so before the first training there is none:
-    /// then the first word that all captions share is taken for it.
+    /// then a word is taken for it that all captions share and that is in capitals, has a digit, or begins each of them.
     /// </param>
     public static IReadOnlyList<Finding> Check(IReadOnlyList<string?> captions, string? triggerWord)
     {
-        var written = captions.Where(static caption => !string.IsNullOrWhiteSpace(caption)).Select(static caption => Words(caption!)).ToList();
+        var asWritten = captions.Where(static caption => !string.IsNullOrWhiteSpace(caption)).Select(static caption => Words(caption!)).Where(static words => words.Length > 0).ToList();
+        var written = asWritten.ConvertAll(Lower);
         if (written.Count == 0)
         {
             return [];
         }
 
-        var shared = written[0].Where(word => !Ordinary.Contains(word) && written.TrueForAll(other => other.Contains(word, StringComparer.Ordinal))).Distinct(StringComparer.Ordinal).ToList();
-        var trigger = TriggerOf(triggerWord, written, shared);
+        var trigger = triggerWord is { Length: > 0 } ? Lower(Words(triggerWord)) : Guess(asWritten, written);
         var warnings = new List<Finding>();
         var without = written.Count(words => !words.Contains(TriggerMark, StringComparer.Ordinal) && !ContainsPhrase(words, trigger));
         if (without > 0)
@@ -57,16 +57,28 @@ internal static class CaptionLint
         return warnings;
     }
 
-    private static string[] TriggerOf(string? known, List<string[]> written, List<string> shared)
+    private static string[] Guess(List<string[]> asWritten, List<string[]> written)
     {
-        if (!string.IsNullOrWhiteSpace(known))
+        if (written.Count < 2 || written.Exists(static words => words.Contains(TriggerMark, StringComparer.Ordinal)))
         {
-            return Words(known);
+            return [];
         }
 
-        var marked = written.Exists(static words => words.Contains(TriggerMark, StringComparer.Ordinal));
-        return marked || shared.Count == 0 || written.Count < 2 ? [] : [shared[0]];
+        var conspicuous = asWritten[0].FirstOrDefault(word => IsConspicuous(word) && asWritten.TrueForAll(words => words.Contains(word, StringComparer.Ordinal)));
+        if (conspicuous is not null)
+        {
+            return Lower([conspicuous]);
+        }
+
+        // As a part of a longer phrase it is a trait more likely than a name.
+        var first = Phrases(written, []).Find(phrase => written.TrueForAll(words => string.Equals(words[0], phrase, StringComparison.Ordinal)));
+        return first is null ? [] : [first];
     }
+
+    private static bool IsConspicuous(string word) =>
+        word.Any(char.IsDigit) || (word.Length > 1 && word.Any(char.IsUpper) && !word.Any(char.IsLower));
+
+    private static string[] Lower(string[] words) => Array.ConvertAll(words, static word => word.ToLowerInvariant());
 
     private static bool ContainsPhrase(string[] words, ReadOnlySpan<string> phrase)
     {
@@ -136,7 +148,7 @@ internal static class CaptionLint
         {
             if (char.IsLetterOrDigit(character) || character is '\'' or '’' or '-' or '_' or '{' or '}' || CharUnicodeInfo.GetUnicodeCategory(character) == UnicodeCategory.NonSpacingMark || char.IsSurrogate(character))
             {
-                word.Append(char.ToLowerInvariant(character));
+                word.Append(character);
             }
             else if (word.Length > 0)
             {

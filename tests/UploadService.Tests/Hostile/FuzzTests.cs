@@ -29,7 +29,12 @@ public sealed class FuzzTests(UploadsFixture uploads, ITestOutputHelper output)
         var good = Good();
 
         // A process of its own, so that its memory and descriptors are nobody else's.
-        await using var service = await ServiceProcess.StartAsync(uploads.Settings());
+        // A heap that cannot grow shows a leak as an end, and does not hide one behind garbage that nobody has collected yet.
+        await using var service = await ServiceProcess.StartAsync(new Dictionary<string, string?>(uploads.Settings(), StringComparer.Ordinal)
+        {
+            ["DOTNET_gcServer"] = "0",
+            ["DOTNET_GCHeapHardLimit"] = "0x8000000",
+        });
         for (var form = 0; form < 5; form++)
         {
             _ = await SendAsync(service.Address, [.. good, .. good.Select((file, index) => Mutate(file, new Random(-1 - (form * 10) - index)))], form);
