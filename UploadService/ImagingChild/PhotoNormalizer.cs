@@ -37,8 +37,7 @@ internal sealed class PhotoNormalizer(Version libraryVersion)
         _ = VipsLibrary.TakeError();
         try
         {
-            using var decoded = Decode(format, structure, request, bytes, file.Length);
-            using var photo = decoded.CopyToMemory();
+            using var photo = Decode(format, structure, request, bytes, file.Length);
             return Encode(photo, format, structure, request);
         }
         catch (VipsException problem)
@@ -113,10 +112,19 @@ internal sealed class PhotoNormalizer(Version libraryVersion)
         using var bytewise = coloured.Format == VipsImage.Byte ? null : coloured.Apply("cast", "format=uchar");
 
         // Sequential access ends here: every decoding error shows now, and turning needs random access.
-        using var memory = (bytewise ?? coloured).CopyToMemory();
+        var memory = (bytewise ?? coloured).CopyToMemory();
 
         // HEIF turns by its own properties, which the decoder has applied; its EXIF says the same once more.
-        return memory.Apply(heif ? "copy" : "autorot");
+        if (heif || memory.Orientation <= 1)
+        {
+            return memory;
+        }
+
+        using (memory)
+        {
+            using var upright = memory.Apply("autorot");
+            return upright.CopyToMemory();
+        }
     }
 
     private static VipsImage? Resize(VipsImage image, int longestSide)

@@ -118,6 +118,9 @@ internal static unsafe partial class VipsLibrary
     [LibraryImport(Vips, EntryPoint = "vips_image_copy_memory")]
     public static partial nint ImageCopyMemory(nint image);
 
+    [LibraryImport(Vips, EntryPoint = "vips_image_get_orientation")]
+    public static partial int ImageOrientation(nint image);
+
     [LibraryImport(Vips, EntryPoint = "vips_image_get_data")]
     public static partial nint ImageData(nint image);
 
