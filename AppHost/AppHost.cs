@@ -55,5 +55,10 @@ if (!isStrict)
     training.WithEnvironment("PublicBaseUrl", gateway.GetEndpoint("http"));
 }
 
+foreach (var project in (IResourceBuilder<ProjectResource>[])[sandbox, uploads, training, registry, gateway])
+{
+    project.WithSettings();
+}
+
 builder.AddTopologyFile(data, keys, infrastructure, gateway, sandbox);
 builder.Build().Run();

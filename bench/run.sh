@@ -1,11 +1,19 @@
 #!/usr/bin/env bash
 # Measures one thing on a topology of its own and ends with one JSON line: name, figures, goals, met.
 #   ./bench/run.sh path [--trainings N] [--at-a-time N]
+#   ./bench/run.sh ingest [--rounds N] [--photos N] [--many N]
+#   ./bench/run.sh dataset [--rounds N] [--photos N]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-name=${1:?which bench? One of: $(find bench -name '*.mjs' -printf '%f ' | sed 's/\.mjs//g')}
+name=${1:?which bench? One of: $(find bench -maxdepth 1 -name '*.mjs' -printf '%f ' | sed 's/\.mjs//g')}
 shift
 [ -f "bench/$name.mjs" ] || { echo "There is no bench/$name.mjs" >&2; exit 2; }
+
+settings=()
+case $name in
+  # Photos stay as large as they came, or no set would hold a gigabyte.
+  dataset) settings=(--Settings:uploads:Imaging:LongestSide=8192 --Settings:uploads:Imaging:Quality=100) ;;
+esac
 
 ./eng/install.sh >&2
 dotnet build AppHost/AppHost.csproj -c Release -v quiet -nologo -clp:NoSummary >&2
@@ -15,7 +23,7 @@ data=$(mktemp -d)
 # PostgreSQL runs as a user of its own when started by root.
 chmod 711 "$data"
 ASPNETCORE_ENVIRONMENT=Development DOTNET_ENVIRONMENT=Development \
-  dotnet AppHost/bin/Release/net10.0/Flurrty.AppHost.dll --Data:Directory="$data" > "$data/apphost.log" 2>&1 &
+  dotnet AppHost/bin/Release/net10.0/Flurrty.AppHost.dll --Data:Directory="$data" "${settings[@]}" > "$data/apphost.log" 2>&1 &
 apphost=$!
 stop() {
   trap - EXIT

@@ -7,8 +7,11 @@ namespace Flurrty.AppHost.Infrastructure;
 /// <summary>PostgreSQL, RabbitMQ and the S3 store as installed programs, started by the scripts in eng/native; their data is under the data directory.</summary>
 internal static class NativeInfrastructure
 {
+    private const int LowestPort = 20_000;
+    private const uint Ports = 12_000;
     private static readonly string[] MessagingUsers = ["uploads", "training", "registry", "readiness"];
     private static readonly string[] StoreUsers = ["uploads", "training", "readiness"];
+    private static int _lastPort = Random.Shared.Next();
 
     public static InfrastructureResources Add(IDistributedApplicationBuilder builder, DataDirectory data, DevelopmentKeys keys)
     {
@@ -79,10 +82,22 @@ internal static class NativeInfrastructure
     private static EndpointReferenceExpression Port(IResourceBuilder<ExecutableResource> server) => server.GetEndpoint("tcp").Property(EndpointProperty.Port);
 
     // The server listens on the port itself: a proxy before it would carry every photo once more.
+    // Below the range from which the system takes the ports of outgoing connections: until the server listens, one of those could take the port.
     private static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = LowestPort + (int)((uint)Interlocked.Increment(ref _lastPort) % Ports);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException taken) when (taken.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            {
+                // The next one, then.
+            }
+        }
     }
 }

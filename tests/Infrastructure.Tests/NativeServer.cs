@@ -8,8 +8,11 @@ namespace Flurrty.Infrastructure.Tests;
 /// <summary>One server script of eng/native on a data directory and a port; it may be started and ended any number of times.</summary>
 internal abstract class NativeServer : IAsyncDisposable
 {
+    private const int LowestPort = 20_000;
+    private const uint Ports = 12_000;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly string Repository = FindRepository();
+    private static int _lastPort = Random.Shared.Next();
     private readonly string _script;
     private readonly ConcurrentQueue<string> _output = new();
     private readonly HashSet<int> _processes = [];
@@ -189,11 +192,23 @@ internal abstract class NativeServer : IAsyncDisposable
         return (await stat.StandardOutput.ReadToEndAsync()).Trim();
     }
 
+    // Below the range from which the system takes the ports of outgoing connections: until the server listens, one of those could take the port.
     internal static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = LowestPort + (int)((uint)Interlocked.Increment(ref _lastPort) % Ports);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException taken) when (taken.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            {
+                // The next one, then.
+            }
+        }
     }
 
     private static string FindRepository()

@@ -10,8 +10,11 @@ namespace Flurrty.NativeInfrastructure;
 /// <summary>One server of eng/native in the foreground, with its data in a temporary directory that goes with it.</summary>
 public sealed partial class NativeServer : IAsyncDisposable
 {
+    private const int LowestPort = 20_000;
+    private const uint Ports = 12_000;
     private const int Terminate = 15;
     private const int LongestTail = 16 * 1024;
+    private static int _lastPort = Random.Shared.Next();
 
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(15);
 
@@ -59,11 +62,23 @@ public sealed partial class NativeServer : IAsyncDisposable
         return directory;
     }
 
+    // Below the range from which the system takes the ports of outgoing connections: until the server listens, one of those could take the port.
     internal static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = LowestPort + (int)((uint)Interlocked.Increment(ref _lastPort) % Ports);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException taken) when (taken.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            {
+                // The next one, then.
+            }
+        }
     }
 
     internal static string NewPassword() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));

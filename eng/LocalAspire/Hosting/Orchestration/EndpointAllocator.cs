@@ -9,18 +9,33 @@ namespace Aspire.Hosting.Orchestration;
 /// <summary>Decides where every endpoint is: behind the orchestrator's proxy, or directly at the process.</summary>
 internal sealed class EndpointAllocator(DcpClient dcp, DcpOptions options, TimeProvider time)
 {
+    private const int LowestPort = 20_000;
+    private const uint Ports = 12_000;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static int _lastPort = Random.Shared.Next();
 
     internal Task AllocateAsync(IEnumerable<ProcessResource> processes, CancellationToken cancellationToken) => Task.WhenAll(processes
         .SelectMany(p => p.Resource.Annotations.OfType<EndpointAnnotation>().Select(e => (Process: p, Endpoint: e)))
         .ToArray()
         .Select(x => AllocateAsync(x.Process, x.Endpoint, cancellationToken)));
 
+    // Below the range from which the system takes the ports of outgoing connections: until the server listens, one of those could take the port.
     private static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = LowestPort + (int)((uint)Interlocked.Increment(ref _lastPort) % Ports);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException taken) when (taken.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            {
+                // The next one, then.
+            }
+        }
     }
 
     private async Task AllocateAsync(ProcessResource process, EndpointAnnotation endpoint, CancellationToken cancellationToken)

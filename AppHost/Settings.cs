@@ -1,0 +1,24 @@
+using Microsoft.Extensions.Configuration;
+
+namespace Flurrty.AppHost;
+
+internal static class SettingsExtensions
+{
+    /// <summary>
+    /// Passes the configuration below <c>Settings:{resource}</c> on to that resource, so that a start can change any option of a service:
+    /// <c>--Settings:uploads:Imaging:LongestSide=2048</c>.
+    /// </summary>
+    public static IResourceBuilder<ProjectResource> WithSettings(this IResourceBuilder<ProjectResource> project)
+    {
+        var given = project.ApplicationBuilder.Configuration.GetSection($"Settings:{project.Resource.Name}");
+        foreach (var (key, value) in ConfigurationExtensions.AsEnumerable(given, makePathsRelative: true))
+        {
+            if (value is not null)
+            {
+                project.WithEnvironment(key.Replace(":", "__", StringComparison.Ordinal), value);
+            }
+        }
+
+        return project;
+    }
+}

@@ -1,0 +1,65 @@
+// CPU time and memory of processes, read from /proc.
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+
+const TICKS = 100;
+
+function stat(pid) {
+  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number);
+  return { pid, parent: fields[1], own: (fields[11] + fields[12]) / TICKS, ended: (fields[13] + fields[14]) / TICKS };
+}
+
+function all() {
+  return readdirSync('/proc').filter(name => /^\d+$/.test(name)).flatMap(pid => { try { return [stat(Number(pid))]; } catch { return []; } });
+}
+
+/** The process of a service of this very topology: by its assembly, and by a text in its environment. */
+export function find(assembly, mark) {
+  for (const { pid } of all()) {
+    try {
+      if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(assembly) && readFileSync(`/proc/${pid}/environ`, 'utf8').includes(mark)) return pid;
+    } catch { /* it ended, or is somebody else's */ }
+  }
+  throw new Error(`no process of ${assembly} was found`);
+}
+
+export const variable = (pid, name) => readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').find(entry => entry.startsWith(`${name}=`))?.slice(name.length + 1);
+
+function tree(root) {
+  const processes = all(), found = new Map();
+  const add = pid => { for (const p of processes) if (p.parent === pid && !found.has(p.pid)) { found.set(p.pid, p); add(p.pid); } };
+  const own = processes.find(p => p.pid === root);
+  if (own) { found.set(root, own); add(root); }
+  return [...found.values()];
+}
+
+/** CPU seconds of a process alone, and with everything it ever started and waited for. */
+export function cpu(root) {
+  const processes = tree(root);
+  return { own: processes.find(p => p.pid === root).own, all: processes.reduce((sum, p) => sum + p.own + p.ended, 0) };
+}
+
+/** Megabytes that a process and its descendants hold: resident pages, and files that live in memory only. */
+function megabytes(root) {
+  let bytes = 0;
+  const seen = new Set();
+  for (const { pid } of tree(root)) {
+    try {
+      bytes += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]) * 1024;
+      for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+        const path = `/proc/${pid}/fd/${fd}`;
+        if (!readlinkSync(path).startsWith('/memfd:')) continue;
+        const { ino, blocks } = statSync(path);
+        if (!seen.has(ino)) { seen.add(ino); bytes += blocks * 512; }
+      }
+    } catch { /* it ended meanwhile */ }
+  }
+  return bytes / 1024 / 1024;
+}
+
+/** Watches the memory of a process and its descendants; stop() gives the most that was seen. */
+export function watch(root) {
+  let most = megabytes(root);
+  const timer = setInterval(() => { most = Math.max(most, megabytes(root)); }, 100);
+  return { stop() { clearInterval(timer); return Math.max(most, megabytes(root)); } };
+}
