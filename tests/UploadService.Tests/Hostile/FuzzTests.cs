@@ -14,6 +14,8 @@ public sealed class FuzzTests(UploadsFixture uploads, ITestOutputHelper output)
     private const int PerForm = 20;
     private const long MostGrowth = 64L * 1024 * 1024;
 
+    private readonly ConcurrentBag<Guid> _accounts = [];
+
     private static readonly HashSet<string> Codes = new(StringComparer.Ordinal)
     {
         "photo_not_an_image", "photo_format_unsupported", "photo_truncated", "photo_unreadable", "photo_too_many_pixels", "photo_too_small", "photo_animated",
@@ -65,8 +67,18 @@ public sealed class FuzzTests(UploadsFixture uploads, ITestOutputHelper output)
             ended = string.Create(CultureInfo.InvariantCulture, $"{memoryNow >> 20} MB (from {memory >> 20}), {descriptorsNow} descriptors (from {descriptors}), {childrenNow} children (from {children})");
             return Task.FromResult((memoryNow <= memory + MostGrowth && descriptorsNow <= descriptors + 32 && childrenNow <= children, ended));
         });
+        await WaitForRemovalsAsync();
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"seed {seed}, {count} mutants at {rate:0.0} a second; {string.Join(", ", answers.OrderBy(static pair => pair.Key, StringComparer.Ordinal))}; {ended}"));
     }
+
+    /// <summary>Killed before, the service would leave its last removals claimed, and other tests would find the objects.</summary>
+    private async Task WaitForRemovalsAsync() => await Eventually.TrueAsync(
+        async () =>
+        {
+            var left = await StoreChecks.QueryAsync(uploads.Postgres.Superuser("uploads"), "SELECT count(*) FROM scheduled_removals WHERE account_id = ANY($1)", _accounts.ToArray());
+            return (left is ["0"], $"{left[0]} objects are still to be removed");
+        },
+        TimeSpan.FromMinutes(2));
 
     private static byte[][] Good() =>
     [
@@ -78,7 +90,9 @@ public sealed class FuzzTests(UploadsFixture uploads, ITestOutputHelper output)
     /// <returns>Of each file, whether it was taken or the code of its problem.</returns>
     private async Task<IReadOnlyList<string>> SendAsync(Uri address, byte[][] files, int form)
     {
-        using var caller = uploads.As(Guid.NewGuid(), address);
+        var account = Guid.NewGuid();
+        _accounts.Add(account);
+        using var caller = uploads.As(account, address);
         var set = await caller.NewSetAsync();
         var (status, body) = await caller.AddAsync(set, [.. files.Select((file, index) => ($"{index}", file))]);
         Assert.True(status is HttpStatusCode.Created or HttpStatusCode.UnprocessableEntity, $"form {form}: {status} {body}");
