@@ -7,6 +7,7 @@ using Flurrty.UploadService.Persistence;
 using Flurrty.UploadService.PhotoSets;
 using Flurrty.UploadService.Quotas;
 using Flurrty.UploadService.ResumableUploads;
+using Flurrty.UploadService.Reports;
 using Flurrty.UploadService.Storage;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -29,6 +30,7 @@ internal static class UploadServiceExtensions
         builder.Services.AddOptions<PhotoUploadOptions>().BindConfiguration("Uploads").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddOptions<QuotaOptions>().BindConfiguration("Quotas").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton<PhotoSlots>();
+        builder.Services.AddSingleton<IFaceFinder, NoFaceFinder>();
         builder.Services.AddSingleton<PhotoIntake>();
         builder.Services.AddSingleton<PhotoUpload>();
         builder.Services.AddOptions<DirectUploadOptions>().BindConfiguration("DirectUploads").ValidateDataAnnotations().ValidateOnStart();

@@ -54,6 +54,11 @@ program curl curl
 program jq jq
 package python3 /usr/bin/python3
 package libvips42 '/usr/lib/*/libvips.so.42'
+package libheif1 '/usr/lib/*/libheif.so.1' # HEIC and AVIF; from Debian 13 on its decoders are packages of their own
+if apt-cache show libheif-plugin-libde265 libheif-plugin-dav1d >/dev/null 2>&1; then
+  package libheif-plugin-libde265 '/usr/lib/*/libheif/plugins/libheif-libde265.so'
+  package libheif-plugin-dav1d '/usr/lib/*/libheif/plugins/libheif-dav1d.so'
+fi
 package libisal2 '/usr/lib/*/libisal.so.2' # CRC32C, a checksum that S3 clients may choose
 package python3-cffi "$modules/cffi"
 package python3-cryptography "$modules/cryptography"
@@ -71,6 +76,7 @@ package python3-xattr "$modules/xattr"
 if [ -n "$tests" ]; then
   program chromium chromium
   program libimage-exiftool-perl exiftool
+  program libheif-examples heif-enc
   package python3-pil "$modules/PIL"
 fi
 

@@ -40,9 +40,9 @@ call() {
 }
 
 shopt -s nullglob nocaseglob
-files=("$photos"/*.jpg "$photos"/*.jpeg "$photos"/*.png "$photos"/*.webp)
+files=("$photos"/*.jpg "$photos"/*.jpeg "$photos"/*.png "$photos"/*.webp "$photos"/*.heic "$photos"/*.avif)
 shopt -u nullglob nocaseglob
-[ ${#files[@]} -gt 0 ] || fail "There is no photo (jpg, png, webp) in $photos"
+[ ${#files[@]} -gt 0 ] || fail "There is no photo (jpg, png, webp, heic, avif) in $photos"
 
 start=$(now)
 call POST /api/photo-sets 201 -H 'Content-Type: application/json' -d "$(jq -cn --arg n "$name" '{name: $n}')"

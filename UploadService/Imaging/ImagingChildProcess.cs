@@ -103,6 +103,9 @@ internal sealed class ImagingChildProcess : IDisposable
             // Ended already.
         }
 
+        // The process object leaves its pipes to the garbage collector.
+        _input.Dispose();
+        _output.Dispose();
         _process.Dispose();
     }
 
@@ -146,6 +149,11 @@ internal sealed class ImagingChildProcess : IDisposable
         Span<byte> header = stackalloc byte[ImagingResponse.HeaderBytes];
         _output.ReadExactly(header);
         var response = ImagingResponse.Read(header);
+        if (response.Measures is not { ArePossible: true })
+        {
+            throw new ImagingChildException("its answer has impossible measures");
+        }
+
         if (response.PhotoBytes < 0 || response.ThumbnailBytes < 0 || (long)response.PhotoBytes + response.ThumbnailBytes > MaxResultBytes)
         {
             throw new ImagingChildException("its answer has an impossible length");
@@ -227,6 +235,7 @@ internal sealed class ImagingChildProcess : IDisposable
             {
                 try
                 {
+                    using var ending = reader;
                     while (reader.ReadLine() is { } line)
                     {
                         lock (_errors)

@@ -28,7 +28,7 @@ public sealed class ImagingOptions
     [Range(1_000_000, 1_000_000_000)]
     public long MaxPixels { get; set; } = 60_000_000;
 
-    /// <summary>Most pixels of everything that the decoder holds whole: progressive JPEG, PNG, WebP.</summary>
+    /// <summary>Most pixels of everything that the decoder holds whole: progressive JPEG, PNG, WebP, HEIC, AVIF.</summary>
     [Range(1_000_000, 1_000_000_000)]
     public long MaxLayeredPixels { get; set; } = 30_000_000;
 
@@ -39,6 +39,10 @@ public sealed class ImagingOptions
     /// <summary>Photos that one child handles before a fresh one takes over.</summary>
     [Range(1, 100_000)]
     public int PhotosPerChild { get; set; } = 100;
+
+    /// <summary>How long a child for HEIC and AVIF stays without a photo.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
+    public TimeSpan IdleTime { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>How long one photo may take before its child is killed.</summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "00:02:00")]

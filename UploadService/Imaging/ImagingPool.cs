@@ -11,11 +11,10 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
     : IHostedService, IDisposable
 {
     private readonly ImagingOptions _options = options.Value;
-    private readonly BlockingCollection<Job> _jobs = new(new ConcurrentQueue<Job>());
     private readonly ConcurrentDictionary<int, int> _processIds = new();
+    private readonly List<Lane> _lanes = [];
     private readonly List<Thread> _threads = [];
     private readonly CancellationTokenSource _stopping = new();
-    private ChildCommand? _command;
     private Confinement _confinement;
     private int _stopped;
 
@@ -27,15 +26,26 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        _command = new ChildCommand(_options, VipsLocation.Find(_options.LibraryPath, AppContext.BaseDirectory));
-        await Task.Run(Choose, cancellationToken);
-        var children = _options.Children == 0 ? Environment.ProcessorCount : _options.Children;
-        for (var slot = 0; slot < children; slot++)
+        var library = VipsLocation.Find(_options.LibraryPath, AppContext.BaseDirectory);
+        var usual = new Lane(new ChildCommand(_options, library), Warm: true);
+        _lanes.Add(usual);
+        if (library is not null)
         {
-            var number = slot;
-            var thread = new Thread(() => Work(number)) { IsBackground = true, Name = $"imaging {number}" };
-            _threads.Add(thread);
-            thread.Start();
+            // Only the distribution's library decodes HEIC; its children are there while somebody sends such photos.
+            _lanes.Add(new Lane(new ChildCommand(_options, library: null), Warm: false));
+        }
+
+        await Task.Run(() => Choose(usual.Command), cancellationToken);
+        var children = _options.Children == 0 ? Environment.ProcessorCount : _options.Children;
+        foreach (var lane in _lanes)
+        {
+            for (var child = 0; child < children; child++)
+            {
+                var slot = _threads.Count;
+                var thread = new Thread(() => Work(lane, slot)) { IsBackground = true, Name = $"imaging {slot}" };
+                _threads.Add(thread);
+                thread.Start();
+            }
         }
     }
 
@@ -51,7 +61,8 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
     public async Task<ImagingResult> NormalizeAsync(PhotoSpool spool, CancellationToken cancellationToken)
     {
         // Most of what is not a photo is told here, without a child.
-        switch (PhotoSignature.Sniff(spool.Head))
+        var format = PhotoSignature.Sniff(spool.Head);
+        switch (format)
         {
             case PhotoFormat.None:
                 return ImagingResult.Refused(PhotoRefusal.NotAnImage);
@@ -61,8 +72,9 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
                 break;
         }
 
+        var lane = format is PhotoFormat.Heic or PhotoFormat.Avif ? _lanes[^1] : _lanes[0];
         var job = new Job(spool, new TaskCompletionSource<ImagingResult>(TaskCreationOptions.RunContinuationsAsynchronously), cancellationToken);
-        _jobs.Add(job, cancellationToken);
+        lane.Jobs.Add(job, cancellationToken);
         await using var registration = cancellationToken.Register(static state => ((Job)state!).CancelWhileWaiting(), job);
         return await job.Completion.Task;
     }
@@ -75,7 +87,11 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
             _ = thread.Join(TimeSpan.FromSeconds(2));
         }
 
-        _jobs.Dispose();
+        foreach (var lane in _lanes)
+        {
+            lane.Jobs.Dispose();
+        }
+
         _stopping.Dispose();
     }
 
@@ -83,12 +99,16 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
     {
         if (Interlocked.Exchange(ref _stopped, 1) == 0)
         {
-            _jobs.CompleteAdding();
+            foreach (var lane in _lanes)
+            {
+                lane.Jobs.CompleteAdding();
+            }
+
             _stopping.Cancel();
         }
     }
 
-    private void Choose()
+    private void Choose(ChildCommand command)
     {
         var failures = new List<string>();
         foreach (var candidate in ChildCommand.Candidates())
@@ -101,7 +121,7 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
 
             try
             {
-                using var child = ImagingChildProcess.Start(_command!.For(candidate), _options.StartTimeout, time);
+                using var child = ImagingChildProcess.Start(command.For(candidate), _options.StartTimeout, time);
                 _confinement = candidate;
                 if (candidate == Confinement.None)
                 {
@@ -121,14 +141,23 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
             $"No imaging child can be started in a sandbox. {string.Join(" | ", failures)}. Install bubblewrap and allow namespaces; only Development may do without (Imaging:AllowUnconfined).");
     }
 
-    private void Work(int slot)
+    private void Work(Lane lane, int slot)
     {
         ImagingChildProcess? child = null;
         try
         {
-            child = TryStart(slot);
-            foreach (var job in _jobs.GetConsumingEnumerable(_stopping.Token))
+            child = lane.Warm ? TryStart(lane, slot) : null;
+            while (!lane.Jobs.IsCompleted)
             {
+                var idle = lane.Warm || child is null ? Timeout.InfiniteTimeSpan : _options.IdleTime;
+                if (!lane.Jobs.TryTake(out var job, (int)idle.TotalMilliseconds, _stopping.Token))
+                {
+                    _ = _processIds.TryRemove(slot, out _);
+                    child?.Dispose();
+                    child = null;
+                    continue;
+                }
+
                 if (!job.TryTake())
                 {
                     continue;
@@ -142,7 +171,7 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
                     child = null;
                 }
 
-                child ??= TryStart(slot);
+                child ??= TryStart(lane, slot);
                 if (child is null)
                 {
                     job.Completion.SetException(new ImagingUnavailableException());
@@ -153,7 +182,7 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
                 if (!usable || child.Photos >= _options.PhotosPerChild)
                 {
                     child.Dispose();
-                    child = TryStart(slot);
+                    child = TryStart(lane, slot);
                 }
             }
         }
@@ -165,7 +194,7 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
         {
             _ = _processIds.TryRemove(slot, out _);
             child?.Dispose();
-            while (_jobs.TryTake(out var left))
+            while (lane.Jobs.TryTake(out var left))
             {
                 left.Completion.TrySetCanceled();
             }
@@ -182,8 +211,8 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
                 LogRefused(logger, result.Refusal, child.LastReason);
             }
 
-            // What a refused file has left behind in the child is not known.
-            var usable = result.Refusal == PhotoRefusal.None;
+            // What a refused file has left behind in the decoder is not known. These never came to the decoder.
+            var usable = result.Refusal is PhotoRefusal.None or PhotoRefusal.UnsupportedFormat or PhotoRefusal.TooManyPixels or PhotoRefusal.TooSmall or PhotoRefusal.Animated;
             job.Completion.SetResult(result);
             return usable;
         }
@@ -195,11 +224,11 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
         }
     }
 
-    private ImagingChildProcess? TryStart(int slot)
+    private ImagingChildProcess? TryStart(Lane lane, int slot)
     {
         try
         {
-            var child = ImagingChildProcess.Start(_command!.For(_confinement), _options.StartTimeout, time);
+            var child = ImagingChildProcess.Start(lane.Command.For(_confinement), _options.StartTimeout, time);
             _processIds[slot] = child.ProcessId;
             return child;
         }
@@ -209,6 +238,12 @@ internal sealed partial class ImagingPool(IOptions<ImagingOptions> options, IHos
             LogNotStarted(logger, problem.Message);
             return null;
         }
+    }
+
+    /// <summary>Children with one library, and the photos that wait for them. Where it is not warm, they are started for a photo and end after idleness.</summary>
+    private sealed record Lane(ChildCommand Command, bool Warm)
+    {
+        public BlockingCollection<Job> Jobs { get; } = new(new ConcurrentQueue<Job>());
     }
 
     private sealed class Job(PhotoSpool spool, TaskCompletionSource<ImagingResult> completion, CancellationToken cancellationToken)

@@ -22,6 +22,8 @@ internal sealed class ImagingResult : IDisposable
 
     public int SourceHeight { get; private init; }
 
+    public PhotoMeasures? Measures { get; private init; }
+
     /// <summary>The normalised JPEG; valid until dispose.</summary>
     public ReadOnlyMemory<byte> Photo => _buffer.AsMemory(0, _photoBytes);
 
@@ -38,6 +40,7 @@ internal sealed class ImagingResult : IDisposable
         Height = response.Height,
         SourceWidth = response.SourceWidth,
         SourceHeight = response.SourceHeight,
+        Measures = response.Measures,
         _buffer = rented,
         _photoBytes = response.PhotoBytes,
         _thumbnailBytes = response.ThumbnailBytes,

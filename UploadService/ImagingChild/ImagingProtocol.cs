@@ -39,9 +39,9 @@ internal readonly record struct ImagingRequest(
 /// </summary>
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct ImagingResponse(
-    PhotoRefusal Refusal, PhotoFormat Format, int Width, int Height, int SourceWidth, int SourceHeight, int PhotoBytes, int ThumbnailBytes)
+    PhotoRefusal Refusal, PhotoFormat Format, int Width, int Height, int SourceWidth, int SourceHeight, int PhotoBytes, int ThumbnailBytes, PhotoMeasures? Measures)
 {
-    public const int HeaderBytes = 28;
+    public const int HeaderBytes = 28 + PhotoMeasures.Bytes;
 
     /// <summary>The longest reason a child may give; it goes to the log only.</summary>
     public const int MaxReasonBytes = 512;
@@ -61,6 +61,8 @@ internal readonly record struct ImagingResponse(
         BinaryPrimitives.WriteInt32LittleEndian(header[16..], SourceHeight);
         BinaryPrimitives.WriteInt32LittleEndian(header[20..], PhotoBytes);
         BinaryPrimitives.WriteInt32LittleEndian(header[24..], ThumbnailBytes);
+        header.Slice(28, PhotoMeasures.Bytes).Clear();
+        Measures?.Write(header[28..]);
     }
 
     public static ImagingResponse Read(ReadOnlySpan<byte> header) => new(
@@ -71,5 +73,6 @@ internal readonly record struct ImagingResponse(
         BinaryPrimitives.ReadInt32LittleEndian(header[12..]),
         BinaryPrimitives.ReadInt32LittleEndian(header[16..]),
         BinaryPrimitives.ReadInt32LittleEndian(header[20..]),
-        BinaryPrimitives.ReadInt32LittleEndian(header[24..]));
+        BinaryPrimitives.ReadInt32LittleEndian(header[24..]),
+        PhotoMeasures.Read(header[28..]));
 }

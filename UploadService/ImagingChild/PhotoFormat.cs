@@ -7,8 +7,10 @@ internal enum PhotoFormat : byte
     Jpeg = 1,
     Png = 2,
     Webp = 3,
+    Heic = 4,
+    Avif = 5,
 
-    /// <summary>A picture of a kind that is not taken: GIF, TIFF, BMP, HEIC, AVIF, JPEG XL and so on.</summary>
+    /// <summary>A picture of a kind that is not taken: GIF, TIFF, BMP, JPEG XL and so on.</summary>
     OtherPicture = 255,
 }
 
@@ -34,6 +36,11 @@ internal static class PhotoSignature
             return PhotoFormat.Webp;
         }
 
+        if (HeifStructure.Sniff(head) is var heif && heif != PhotoFormat.None)
+        {
+            return heif;
+        }
+
         return IsOtherPicture(head) ? PhotoFormat.OtherPicture : PhotoFormat.None;
     }
 
@@ -42,13 +49,8 @@ internal static class PhotoSignature
         || head.StartsWith("II*\0"u8)
         || head.StartsWith("MM\0*"u8)
         || head.StartsWith("BM"u8) && head.Length >= 10 && head[6..10].IndexOfAnyExcept((byte)0) < 0
-        || head.Length >= 12 && head[4..].StartsWith("ftyp"u8) && IsHeifBrand(head[8..12])
         || head.StartsWith((ReadOnlySpan<byte>)[0x00, 0x00, 0x00, 0x0C, (byte)'J', (byte)'X', (byte)'L', (byte)' '])
         || head.StartsWith((ReadOnlySpan<byte>)[0xFF, 0x0A])
         || head.StartsWith((ReadOnlySpan<byte>)[0x00, 0x00, 0x00, 0x0C, (byte)'j', (byte)'P', (byte)' ', (byte)' '])
         || head.StartsWith("8BPS"u8);
-
-    private static bool IsHeifBrand(ReadOnlySpan<byte> brand) =>
-        brand.SequenceEqual("heic"u8) || brand.SequenceEqual("heix"u8) || brand.SequenceEqual("hevc"u8) || brand.SequenceEqual("heim"u8)
-        || brand.SequenceEqual("mif1"u8) || brand.SequenceEqual("msf1"u8) || brand.SequenceEqual("avif"u8) || brand.SequenceEqual("avis"u8);
 }

@@ -21,12 +21,20 @@ internal sealed class PhotoNormalizer(Version libraryVersion)
         }
 
         var structure = PhotoStructure.Read(format, file);
+        if (structure.Format == PhotoFormat.OtherPicture)
+        {
+            return NormalizedImage.Refused(PhotoRefusal.UnsupportedFormat, "a picture of another coding");
+        }
+
+        format = structure.Format == PhotoFormat.None ? format : structure.Format;
         var refusal = Judge(structure, format, request);
         if (refusal != PhotoRefusal.None)
         {
             return NormalizedImage.Refused(refusal, $"{format} {structure.Width}x{structure.Height}");
         }
 
+        // What the library said of an earlier photo that it took all the same is not about this one.
+        _ = VipsLibrary.TakeError();
         try
         {
             using var photo = Decode(format, structure, request, bytes, file.Length);
@@ -86,8 +94,11 @@ internal sealed class PhotoNormalizer(Version libraryVersion)
         {
             PhotoFormat.Jpeg => "jpegload_buffer",
             PhotoFormat.Png => "pngload_buffer",
-            _ => "webpload_buffer",
+            PhotoFormat.Webp => "webpload_buffer",
+            _ => "heifload_buffer",
         };
+        var heif = format is PhotoFormat.Heic or PhotoFormat.Avif;
+        using var share = heif ? ProcessorShare.Take() : default;
 
         using var source = VipsImage.Load(loader, bytes, length, options);
         if ((long)source.Width * source.Height > structure.Pixels)
@@ -101,8 +112,19 @@ internal sealed class PhotoNormalizer(Version libraryVersion)
         using var bytewise = coloured.Format == VipsImage.Byte ? null : coloured.Apply("cast", "format=uchar");
 
         // Sequential access ends here: every decoding error shows now, and turning needs random access.
-        using var memory = (bytewise ?? coloured).CopyToMemory();
-        return memory.Apply("autorot");
+        var memory = (bytewise ?? coloured).CopyToMemory();
+
+        // HEIF turns by its own properties, which the decoder has applied; its EXIF says the same once more.
+        if (heif || memory.Orientation <= 1)
+        {
+            return memory;
+        }
+
+        using (memory)
+        {
+            using var upright = memory.Apply("autorot");
+            return upright.CopyToMemory();
+        }
     }
 
     private static VipsImage? Resize(VipsImage image, int longestSide)
@@ -150,7 +172,7 @@ internal sealed class PhotoNormalizer(Version libraryVersion)
             var thumbnail = small.Save("jpegsave_buffer", save);
             var turned = photo.Width > photo.Height != structure.Width > structure.Height && photo.Width != photo.Height;
             var (sourceWidth, sourceHeight) = turned ? (structure.Height, structure.Width) : (structure.Width, structure.Height);
-            return NormalizedImage.Accepted(format, photo.Width, photo.Height, sourceWidth, sourceHeight, jpeg, thumbnail);
+            return NormalizedImage.Accepted(format, photo.Width, photo.Height, sourceWidth, sourceHeight, jpeg, thumbnail, PhotoMeter.Measure(photo.Pixels(), photo.Width, photo.Height));
         }
         catch
         {
@@ -182,6 +204,8 @@ internal sealed class NormalizedImage : IDisposable
 
     public int SourceHeight { get; private init; }
 
+    public PhotoMeasures? Measures { get; private init; }
+
     public VipsBytes? Jpeg { get; private init; }
 
     public VipsBytes? Thumbnail { get; private init; }
@@ -189,7 +213,7 @@ internal sealed class NormalizedImage : IDisposable
     public static NormalizedImage Refused(PhotoRefusal refusal, string reason) => new() { Refusal = refusal, Reason = reason };
 
     public static NormalizedImage Accepted(
-        PhotoFormat format, int width, int height, int sourceWidth, int sourceHeight, VipsBytes jpeg, VipsBytes thumbnail) => new()
+        PhotoFormat format, int width, int height, int sourceWidth, int sourceHeight, VipsBytes jpeg, VipsBytes thumbnail, PhotoMeasures measures) => new()
         {
             Refusal = PhotoRefusal.None,
             Format = format,
@@ -199,6 +223,7 @@ internal sealed class NormalizedImage : IDisposable
             SourceHeight = sourceHeight,
             Jpeg = jpeg,
             Thumbnail = thumbnail,
+            Measures = measures,
         };
 
     public void Dispose()

@@ -14,13 +14,20 @@ namespace Flurrty.ImagingChild;
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct PhotoStructure(int Width, int Height, bool Layered, bool Animated, bool EndsEarly)
 {
-    public long Pixels => (long)Width * Height;
+    /// <summary>What the container's items are coded in, where the signature alone does not tell; None elsewhere.</summary>
+    public PhotoFormat Format { get; init; }
+
+    /// <summary>The most pixels that any part declares, where there are parts.</summary>
+    public long LargestPixels { get; init; }
+
+    public long Pixels => Math.Max((long)Width * Height, LargestPixels);
 
     public static PhotoStructure Read(PhotoFormat format, ReadOnlySpan<byte> file) => format switch
     {
         PhotoFormat.Jpeg => ReadJpeg(file),
         PhotoFormat.Png => ReadPng(file),
         PhotoFormat.Webp => ReadWebp(file),
+        PhotoFormat.Heic or PhotoFormat.Avif => HeifStructure.Read(file),
         _ => default,
     };
 

@@ -63,7 +63,7 @@ internal static class Program
         }
 
         Span<byte> header = stackalloc byte[ImagingResponse.HeaderBytes];
-        new ImagingResponse(image.Refusal, image.Format, image.Width, image.Height, image.SourceWidth, image.SourceHeight, photo.Length, thumbnail.Length)
+        new ImagingResponse(image.Refusal, image.Format, image.Width, image.Height, image.SourceWidth, image.SourceHeight, photo.Length, thumbnail.Length, image.Measures)
             .Write(header);
         output.Write(header);
         output.Write(photo);

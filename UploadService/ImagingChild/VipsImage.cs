@@ -31,6 +31,9 @@ internal sealed class VipsImage : SafeHandle
 
     public bool HasAlpha => VipsLibrary.ImageHasAlpha(handle) != 0;
 
+    /// <summary>What EXIF says of it: 1 for upright, 2 to 8 for what is to be turned or mirrored.</summary>
+    public int Orientation => VipsLibrary.ImageOrientation(handle);
+
     public bool Has(string metadata) => VipsLibrary.ImageTypeOf(handle, metadata) != 0;
 
     /// <summary>Opens a file's bytes. They must stay where they are until every image made from them is disposed.</summary>
@@ -55,6 +58,13 @@ internal sealed class VipsImage : SafeHandle
     {
         var copy = VipsLibrary.ImageCopyMemory(handle);
         return copy != 0 ? new VipsImage(copy) : throw new VipsException(VipsLibrary.TakeError());
+    }
+
+    /// <summary>The pixels of an image that is in memory, row by row; valid until dispose.</summary>
+    public unsafe ReadOnlySpan<byte> Pixels()
+    {
+        var data = VipsLibrary.ImageData(handle);
+        return data != 0 ? new ReadOnlySpan<byte>((void*)data, checked(Width * Height * Bands)) : throw new VipsException(VipsLibrary.TakeError());
     }
 
     public VipsBytes Save(string saver, string options)

@@ -38,6 +38,12 @@ internal static unsafe partial class VipsLibrary
         BlockOperations("VipsForeignLoadJpeg", 0);
         BlockOperations("VipsForeignLoadPng", 0);
         BlockOperations("VipsForeignLoadWebp", 0);
+        if (path is not { Length: > 0 })
+        {
+            // The build of libvips that comes with sharp opens a HEIC file and then fails at its pixels.
+            BlockOperations("VipsForeignLoadHeif", 0);
+        }
+
         return new Version(LibraryVersion(0), LibraryVersion(1), LibraryVersion(2));
     }
 
@@ -111,6 +117,12 @@ internal static unsafe partial class VipsLibrary
 
     [LibraryImport(Vips, EntryPoint = "vips_image_copy_memory")]
     public static partial nint ImageCopyMemory(nint image);
+
+    [LibraryImport(Vips, EntryPoint = "vips_image_get_orientation")]
+    public static partial int ImageOrientation(nint image);
+
+    [LibraryImport(Vips, EntryPoint = "vips_image_get_data")]
+    public static partial nint ImageData(nint image);
 
     [LibraryImport(Vips, EntryPoint = "vips_image_get_width")]
     public static partial int ImageWidth(nint image);

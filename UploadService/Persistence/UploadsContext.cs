@@ -1,3 +1,5 @@
+using System.Text.Json;
+using Flurrty.ImagingChild;
 using Flurrty.Messaging;
 using Flurrty.ServiceDefaults.Data;
 using Flurrty.UploadService.Consents;
@@ -45,6 +47,8 @@ internal sealed class UploadsContext(DbContextOptions<UploadsContext> options) :
             photo.HasKey(row => row.Id);
             photo.Property(row => row.Id).ValueGeneratedNever();
             photo.Property(row => row.FileName).HasMaxLength(Photo.LongestFileName);
+            photo.Property(row => row.Measures).HasColumnType("jsonb").HasConversion(
+                static measures => JsonSerializer.Serialize(measures, JsonSerializerOptions.Web), static text => JsonSerializer.Deserialize<PhotoMeasures>(text, JsonSerializerOptions.Web));
             photo.Property(row => row.Caption).HasMaxLength(Photo.LongestCaption);
             photo.Property(row => row.CreatedAt).HasDefaultValueSql("now()");
             photo.Property(row => row.CheckedAt).HasDefaultValueSql("now()");

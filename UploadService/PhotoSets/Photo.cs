@@ -1,3 +1,5 @@
+using Flurrty.ImagingChild;
+
 namespace Flurrty.UploadService.PhotoSets;
 
 /// <summary>An accepted photo: its normalised JPEG and its thumbnail are in the store before this row exists.</summary>
@@ -39,6 +41,9 @@ internal sealed class Photo
     public required int Width { get; init; }
 
     public required int Height { get; init; }
+
+    /// <summary>What was measured on it; null for a photo from before photos were measured.</summary>
+    public PhotoMeasures? Measures { get; init; }
 
     public string? Caption { get; set; }
 

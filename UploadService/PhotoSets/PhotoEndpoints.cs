@@ -3,6 +3,7 @@ using Flurrty.ServiceDefaults.Problems;
 using Flurrty.ServiceDefaults.Storage;
 using Flurrty.ServiceDefaults.Tickets;
 using Flurrty.UploadService.Persistence;
+using Flurrty.UploadService.Reports;
 using Flurrty.UploadService.Storage;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -15,11 +16,15 @@ using Microsoft.Net.Http.Headers;
 namespace Flurrty.UploadService.PhotoSets;
 
 internal sealed record PhotoDetail(
-    Guid Id, string? FileName, int Width, int Height, long Bytes, string Sha256, string SourceSha256, string? Caption, string ThumbnailUrl, DateTimeOffset CreatedAt)
+    Guid Id, string? FileName, int Width, int Height, long Bytes, string Sha256, string SourceSha256, string? Caption, string ThumbnailUrl, DateTimeOffset CreatedAt,
+    PhotoReport Report)
 {
-    public static PhotoDetail Of(Photo photo) => new(
+    /// <param name="photo">The photo.</param>
+    /// <param name="report">Its report as one of its set; without it, it is judged by itself.</param>
+    public static PhotoDetail Of(Photo photo, PhotoReport? report = null) => new(
         photo.Id, photo.FileName, photo.Width, photo.Height, photo.Bytes, photo.Sha256, photo.SourceSha256, photo.Caption,
-        $"/api/photo-sets/{photo.PhotoSetId}/photos/{photo.Id}/thumbnail", photo.CreatedAt);
+        $"/api/photo-sets/{photo.PhotoSetId}/photos/{photo.Id}/thumbnail", photo.CreatedAt,
+        report ?? Inspection.OfOne(photo));
 }
 
 internal sealed record RejectedPhoto(string? FileName, string Code, string Title, string Detail);
@@ -37,15 +42,16 @@ internal static class PhotoEndpoints
     {
         var photos = routes.MapGroup("/api/photo-sets/{photoSetId:guid}/photos").WithTags("Photos");
         photos.MapPost("", AddAsync).WithName("AddPhotos").WithSummary("Add photos to a set")
-            .WithDescription("A multipart form with one or more files in the field `photos`: JPEG, PNG or WebP, up to 20 MB each and 40 in a set. Each is judged by itself: "
+            .WithDescription("A multipart form with one or more files in the field `photos`: JPEG, PNG, WebP, HEIC or AVIF, up to 20 MB each and 40 in a set. Each is judged by itself: "
                 + "the answer lists the accepted ones and, with code and reason, the rejected ones. If none was accepted the answer is the problem of the first. "
-                + "A file that is in the set already is returned again and not stored twice, so a repeated request does no harm. Metadata is not kept.")
+                + "A file that is in the set already is returned again and not stored twice, so a repeated request does no harm. Metadata is not kept. "
+                + "The answer's `report` judges each photo by itself; the set's list compares it with the others as well.")
             .WithMetadata(new MultipartBody())
             .Produces<UploadedPhotos>(StatusCodes.Status201Created)
             .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status413PayloadTooLarge)
             .ProducesProblem(StatusCodes.Status415UnsupportedMediaType).ProducesProblem(StatusCodes.Status422UnprocessableEntity);
         photos.MapGet("/{photoId:guid}", GetAsync).WithName("GetPhoto").WithSummary("Look at a photo's data")
-            .WithDescription("What is known of the photo. Its picture is at `content` and `thumbnail` below this address.").ProducesProblem(StatusCodes.Status404NotFound);
+            .WithDescription("What is known of the photo, with its report as one of its set. Its picture is at `content` and `thumbnail` below this address.").ProducesProblem(StatusCodes.Status404NotFound);
         photos.MapGet("/{photoId:guid}/content", ReadContentAsync).WithName("ReadPhoto").WithSummary("Read the photo")
             .WithDescription("The stored JPEG: upright, sRGB, without metadata.")
             .Produces(StatusCodes.Status200OK, contentType: Jpeg).ProducesProblem(StatusCodes.Status404NotFound);
@@ -89,8 +95,17 @@ internal static class PhotoEndpoints
         }
     }
 
-    private static async Task<Ok<PhotoDetail>> GetAsync(Guid photoSetId, Guid photoId, HttpContext context, UploadsContext db, CancellationToken cancellationToken) =>
-        TypedResults.Ok(PhotoDetail.Of(await FindAsync(photoSetId, photoId, context, db, cancellationToken)));
+    private static async Task<Ok<PhotoDetail>> GetAsync(
+        Guid photoSetId, Guid photoId, HttpContext context, UploadsContext db, IFaceFinder faces, CancellationToken cancellationToken) =>
+        TypedResults.Ok(await db.AsAccountAsync(
+            context.GetCaller().AccountId,
+            async token =>
+            {
+                var photos = await db.Photos.AsNoTracking().Where(row => row.PhotoSetId == photoSetId).OrderBy(row => row.Id).ToListAsync(token);
+                var photo = photos.Find(row => row.Id == photoId) ?? throw PhotoProblems.PhotoNotFound();
+                return PhotoDetail.Of(photo, Inspection.Of(photos, faces).Photos[photoId]);
+            },
+            cancellationToken));
 
     private static async Task<IResult> ReadContentAsync(
         Guid photoSetId, Guid photoId, HttpContext context, UploadsContext db, ObjectStore store, CancellationToken cancellationToken)

@@ -61,6 +61,7 @@ internal sealed partial class PhotoIntake(
             ThumbnailBytes = image.Thumbnail.Length,
             Width = image.Width,
             Height = image.Height,
+            Measures = image.Measures,
         };
         return await RecordAsync(db, photo, cancellationToken);
     }
@@ -207,6 +208,8 @@ internal sealed partial class PhotoIntake(
         PhotoFormat.Jpeg => "jpeg",
         PhotoFormat.Png => "png",
         PhotoFormat.Webp => "webp",
+        PhotoFormat.Heic => "heic",
+        PhotoFormat.Avif => "avif",
         _ => "other",
     };
 

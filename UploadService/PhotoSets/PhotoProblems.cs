@@ -19,10 +19,10 @@ internal static class PhotoProblems
         422, "too_many_photos", "The set is full.", $"A set holds at most {PhotoSet.MostPhotos} photos. Delete some, or start another set.");
 
     private static PhotoProblem NotAnImage { get; } = new(
-        422, "photo_not_an_image", "The file is not a picture.", "Its contents are not those of a JPEG, PNG or WebP file, whatever its name says. Send the photo itself.");
+        422, "photo_not_an_image", "The file is not a picture.", "Its contents are not those of a JPEG, PNG, WebP, HEIC or AVIF file, whatever its name says. Send the photo itself.");
 
     private static PhotoProblem UnsupportedFormat { get; } = new(
-        422, "photo_format_unsupported", "The picture's format is not taken.", "Send JPEG, PNG or WebP. Most programs can export or share a photo as JPEG.");
+        422, "photo_format_unsupported", "The picture's format is not taken.", "Send JPEG, PNG, WebP, HEIC or AVIF. Most programs can export or share a photo as JPEG.");
 
     private static PhotoProblem Truncated { get; } = new(
         422, "photo_truncated", "The file ends before the picture does.", "It was cut off when it was copied or downloaded. Copy it again from where it is whole.");
@@ -31,7 +31,7 @@ internal static class PhotoProblems
         422, "photo_unreadable", "The picture cannot be decoded.", "The file is damaged, or needs more than a photo should. Open it in a photo program and save it anew as JPEG.");
 
     private static PhotoProblem TooManyPixels { get; } = new(
-        422, "photo_too_many_pixels", "The picture is too large.", "Shrink it first: at most 60 megapixels for an ordinary JPEG, 30 for PNG, WebP and progressive JPEG.");
+        422, "photo_too_many_pixels", "The picture is too large.", "Shrink it first: at most 60 megapixels for an ordinary JPEG, 30 for PNG, WebP, HEIC, AVIF and progressive JPEG.");
 
     private static PhotoProblem TooSmall { get; } = new(
         422, "photo_too_small", "The picture is too small.", "Send the original photo, not a thumbnail: 512 pixels or more on the shorter side make a good training.");

@@ -3,6 +3,7 @@ using Flurrty.ServiceDefaults.Problems;
 using Flurrty.ServiceDefaults.Tickets;
 using Flurrty.UploadService.Consents;
 using Flurrty.UploadService.Persistence;
+using Flurrty.UploadService.Reports;
 using Flurrty.UploadService.Storage;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -15,7 +16,8 @@ internal sealed record NamePhotoSet(string? Name);
 
 internal sealed record PhotoSetSummary(Guid Id, string Name, int PhotoCount, DateTimeOffset CreatedAt);
 
-internal sealed record PhotoSetDetail(Guid Id, string Name, int PhotoCount, DateTimeOffset CreatedAt, IReadOnlyList<PhotoDetail> Photos, ConsentDetail? Consent);
+internal sealed record PhotoSetDetail(
+    Guid Id, string Name, int PhotoCount, DateTimeOffset CreatedAt, PhotoSetReport Report, IReadOnlyList<PhotoDetail> Photos, ConsentDetail? Consent);
 
 internal sealed record PhotoSetPage(IReadOnlyList<PhotoSetSummary> Items, string? NextCursor);
 
@@ -34,7 +36,8 @@ internal static class PhotoSetEndpoints
             .WithDescription("Newest first. `next_cursor` of one page is `cursor` of the next; it is null on the last.")
             .ProducesProblem(StatusCodes.Status400BadRequest);
         sets.MapGet("/{photoSetId:guid}", GetAsync).WithName("GetPhotoSet").WithSummary("Look at a photo set")
-            .WithDescription("The set with its photos in the order they were sent, and the consent that was given for it.").ProducesProblem(StatusCodes.Status404NotFound);
+            .WithDescription("The set with its photos in the order they were sent, the consent that was given for it, and `report`: whether it is worth a training (`good`, `usable` or `poor`), and why.")
+            .ProducesProblem(StatusCodes.Status404NotFound);
         sets.MapPatch("/{photoSetId:guid}", RenameAsync).WithName("RenamePhotoSet").WithSummary("Rename a photo set")
             .WithDescription("Changes the name alone.").ProducesProblem(StatusCodes.Status404NotFound).ProducesProblem(StatusCodes.Status422UnprocessableEntity);
         sets.MapDelete("/{photoSetId:guid}", DeleteAsync).WithName("DeletePhotoSet").WithSummary("Delete a photo set")
@@ -76,7 +79,7 @@ internal static class PhotoSetEndpoints
     }
 
     private static async Task<Ok<PhotoSetDetail>> GetAsync(
-        Guid photoSetId, HttpContext context, UploadsContext db, IOptions<ConsentOptions> text, CancellationToken cancellationToken) =>
+        Guid photoSetId, HttpContext context, UploadsContext db, IOptions<ConsentOptions> text, IFaceFinder faces, CancellationToken cancellationToken) =>
         TypedResults.Ok(await db.AsAccountAsync(
             context.GetCaller().AccountId,
             async token =>
@@ -84,7 +87,11 @@ internal static class PhotoSetEndpoints
                 var set = await db.PhotoSets.AsNoTracking().FirstOrDefaultAsync(row => row.Id == photoSetId, token) ?? throw PhotoProblems.SetNotFound();
                 var photos = await db.Photos.AsNoTracking().Where(photo => photo.PhotoSetId == photoSetId).OrderBy(photo => photo.Id).ToListAsync(token);
                 var consent = await SetConsents.FindLatestAsync(db, photoSetId, token);
-                return new PhotoSetDetail(set.Id, set.Name, photos.Count, set.CreatedAt, [.. photos.Select(PhotoDetail.Of)], consent is null ? null : ConsentDetail.Of(consent, text.Value));
+                var trigger = await db.Seals.Where(seal => seal.PhotoSetId == photoSetId).OrderByDescending(seal => seal.Id).Select(seal => seal.TriggerWord).FirstOrDefaultAsync(token);
+                var inspection = Inspection.Of(photos, faces, trigger);
+                return new PhotoSetDetail(
+                    set.Id, set.Name, photos.Count, set.CreatedAt, inspection.Set, [.. photos.Select(photo => PhotoDetail.Of(photo, inspection.Photos[photo.Id]))],
+                    consent is null ? null : ConsentDetail.Of(consent, text.Value));
             },
             cancellationToken));
 

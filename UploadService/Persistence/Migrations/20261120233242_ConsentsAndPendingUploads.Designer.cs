@@ -399,6 +399,10 @@ namespace Flurrty.UploadService.Persistence.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("height");
 
+                    b.Property<string>("Measures")
+                        .HasColumnType("jsonb")
+                        .HasColumnName("measures");
+
                     b.Property<DateTimeOffset?>("MissingSince")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("missing_since");

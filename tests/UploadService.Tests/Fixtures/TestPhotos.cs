@@ -8,6 +8,7 @@ namespace Flurrty.UploadService.Tests.Fixtures;
 /// <summary>Pictures made by seed, so that every run sees the same bytes.</summary>
 internal static class TestPhotos
 {
+    private static readonly System.Collections.Concurrent.ConcurrentDictionary<string, Lazy<byte[]>> HeifFiles = new(StringComparer.Ordinal);
     private static readonly Lock Gate = new();
     private static bool _loaded;
 
@@ -18,13 +19,41 @@ internal static class TestPhotos
 
     public static byte[] Webp(int width, int height, int seed) => Save(width, height, seed, "webpsave_buffer", "Q=85,effort=0");
 
-    /// <summary>Writes metadata into a picture with exiftool.</summary>
-    public static byte[] WithMetadata(byte[] photo, params string[] tags)
+    /// <summary>A photo as phones send it, by the encoder of Debian's libheif-examples.</summary>
+    public static byte[] Heif(string format, int width, int height, int seed, params string[] options)
+    {
+        var made = HeifFiles.GetOrAdd($"{format} {width} {height} {seed} {string.Join(' ', options)}", _ => new Lazy<byte[]>(() => EncodeHeif(format, Jpeg(width, height, seed, quality: 95), options)));
+        return [.. made.Value];
+    }
+
+    /// <summary>Encodes a JPEG or PNG as HEIC or AVIF.</summary>
+    public static byte[] EncodeHeif(string format, byte[] picture, params string[] options)
+    {
+        var directory = Directory.CreateTempSubdirectory("flurrty-heif-");
+        try
+        {
+            var source = Path.Combine(directory.FullName, PhotoSignature.Sniff(picture) == PhotoFormat.Png ? "photo.png" : "photo.jpg");
+            var target = Path.Combine(directory.FullName, $"photo.{format}");
+            File.WriteAllBytes(source, picture);
+            _ = Run("heif-enc", ["-q", "60", .. format == "avif" ? (string[])["-A", "-p", "speed=9"] : ["-p", "preset=ultrafast"], .. options, source, "-o", target]);
+            return File.ReadAllBytes(target);
+        }
+        finally
+        {
+            directory.Delete(recursive: true);
+        }
+    }
+
+    /// <summary>Writes metadata into a JPEG with exiftool.</summary>
+    public static byte[] WithMetadata(byte[] photo, params string[] tags) => WithMetadataOf(photo, "jpg", tags);
+
+    /// <summary>Writes metadata into a picture with exiftool, which goes by the ending of the name.</summary>
+    public static byte[] WithMetadataOf(byte[] photo, string ending, params string[] tags)
     {
         var directory = Directory.CreateTempSubdirectory("flurrty-exif-");
         try
         {
-            var file = Path.Combine(directory.FullName, "photo.jpg");
+            var file = Path.Combine(directory.FullName, $"photo.{ending}");
             File.WriteAllBytes(file, photo);
             _ = Run("exiftool", [.. tags, "-overwrite_original", file]);
             return File.ReadAllBytes(file);
@@ -51,6 +80,28 @@ internal static class TestPhotos
         }
     }
 
+    /// <summary>Opens a JPEG or PNG in this process.</summary>
+    public static T Decode<T>(byte[] photo, Func<VipsImage, T> look) => Opened(photo, image =>
+    {
+        using var memory = image.CopyToMemory();
+        return look(memory);
+    });
+
+    /// <summary>Writes a JPEG or PNG anew, such as with <c>jpegsave_buffer</c> and <c>Q=30</c>.</summary>
+    public static byte[] Resave(byte[] photo, string saver, string options) => Opened(photo, image =>
+    {
+        using var saved = image.Save(saver, options);
+        return saved.Span.ToArray();
+    });
+
+    /// <summary>Runs an operation of libvips and writes the result.</summary>
+    public static byte[] Changed(byte[] photo, string operation, string options, string saver, string saveOptions) => Opened(photo, image =>
+    {
+        using var changed = image.Apply(operation, options);
+        using var saved = changed.Save(saver, saveOptions);
+        return saved.Span.ToArray();
+    });
+
     public static bool LooksLikeJpeg(ReadOnlySpan<byte> bytes) => PhotoSignature.Sniff(bytes) == PhotoFormat.Jpeg && bytes.EndsWith((ReadOnlySpan<byte>)[0xFF, 0xD9]);
 
     public static string Run(string program, string[] arguments)
@@ -73,6 +124,16 @@ internal static class TestPhotos
         using var coloured = bytewise.Apply("colourspace", "space=srgb,source_space=b-w");
         using var saved = coloured.Save(saver, options);
         return saved.Span.ToArray();
+    }
+
+    private static unsafe T Opened<T>(byte[] photo, Func<VipsImage, T> use)
+    {
+        EnsureLoaded();
+        fixed (byte* bytes = photo)
+        {
+            using var image = VipsImage.Load(PhotoSignature.Sniff(photo) == PhotoFormat.Png ? "pngload_buffer" : "jpegload_buffer", (nint)bytes, photo.Length, "");
+            return use(image);
+        }
     }
 
     private static VipsImage Generate(string name, string options, int width, int height)

@@ -68,6 +68,8 @@ public sealed class UploadsFixture : IAsyncLifetime
         {
             // Not Development: what is only allowed there must not help a test to pass.
             host.UseSetting("environment", "Testing");
+
+            // Without it the server takes port 5000, which may be somebody else's.
             host.UseSetting("urls", "http://127.0.0.1:0");
             foreach (var (name, value) in Settings().Concat(settings))
             {
@@ -91,6 +93,13 @@ public sealed class UploadsFixture : IAsyncLifetime
 
     /// <summary>A caller of another instance of the service.</summary>
     internal HttpClient As(Guid accountId, Uri address) => new(new Signing(Signer("gateway"), TicketKind.User, accountId)) { BaseAddress = address };
+
+    /// <summary>The header that lets one request in, for requests that no client would write.</summary>
+    internal string Ticket(Guid accountId, string method, string path)
+    {
+        using var signer = Signer("gateway");
+        return $"{TicketAuthentication.HeaderName}: {signer.Sign(TicketKind.User, "uploads", accountId, method, path)}";
+    }
 
     private HttpClient Client(string issuer, TicketKind kind, Guid accountId) => new(new Signing(Signer(issuer), kind, accountId)) { BaseAddress = Address };
 

@@ -3,9 +3,6 @@ using Flurrty.ImagingChild;
 using Flurrty.UploadService.Imaging;
 using Flurrty.UploadService.Tests.Fixtures;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Hosting.Internal;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
 
 namespace Flurrty.UploadService.Tests.Imaging;
 
@@ -96,13 +93,18 @@ public sealed class ImagingPoolTests
         Assert.Equal(PhotoRefusal.None, result.Refusal);
     }
 
-    [Fact]
-    public async Task Child_SeenFromOutside_IsShutIn()
+    [Theory]
+    [InlineData("jpeg")]
+    [InlineData("heic")]
+    [InlineData("avif")]
+    public async Task Child_SeenFromOutside_IsShutIn(string format)
     {
         using var pool = await StartAsync();
         Assert.NotEqual(Confinement.None, pool.Confinement);
-        using var result = await NormalizeAsync(pool, TestPhotos.Jpeg(640, 480, 10));
-        var child = LeafOf(Assert.Single(pool.ProcessIds));
+        var usual = Assert.Single(pool.ProcessIds);
+        using var result = await NormalizeAsync(pool, format == "jpeg" ? TestPhotos.Jpeg(640, 480, 10) : TestPhotos.Heif(format, 640, 480, 10));
+        Assert.Equal(PhotoRefusal.None, result.Refusal);
+        var child = Pools.LeafOf(format == "jpeg" ? usual : Assert.Single(pool.ProcessIds, process => process != usual));
         var proc = $"/proc/{child}";
 
         Assert.Contains("Flurrty.ImagingChild.dll", await File.ReadAllTextAsync($"{proc}/cmdline"), StringComparison.Ordinal);
@@ -137,6 +139,8 @@ public sealed class ImagingPoolTests
             },
             environment.ToHashSet(StringComparer.Ordinal));
 
+        // A decoder that starts a thread for each processor would fill the memory with their stacks.
+        Assert.InRange(int.Parse(status["Threads"], CultureInfo.InvariantCulture), 1, 16);
         foreach (var mount in await File.ReadAllLinesAsync($"{proc}/mountinfo"))
         {
             var fields = mount.Split(' ');
@@ -166,7 +170,7 @@ public sealed class ImagingPoolTests
         Assert.Contains(leak.Path, TestPhotos.Run("/bin/ls", ["-l", "/proc/self/fd"]), StringComparison.Ordinal);
         using var pool = await StartAsync();
         var outer = Assert.Single(pool.ProcessIds);
-        foreach (var process in (int[])[outer, LeafOf(outer)])
+        foreach (var process in (int[])[outer, Pools.LeafOf(outer)])
         {
             Assert.DoesNotContain(leak.Path, Directory.EnumerateFileSystemEntries($"/proc/{process}/fd").Select(LinkTargets.Read));
         }
@@ -176,7 +180,7 @@ public sealed class ImagingPoolTests
     public async Task Child_KilledAtWork_CostsItsPhotoOnly()
     {
         using var pool = await StartAsync();
-        var child = LeafOf(Assert.Single(pool.ProcessIds));
+        var child = Pools.LeafOf(Assert.Single(pool.ProcessIds));
         Assert.Equal(0, Native.Kill(child, Stop));
         var hit = NormalizeAsync(pool, TestPhotos.Jpeg(4000, 3000, 11));
         await Task.Delay(200);
@@ -194,7 +198,7 @@ public sealed class ImagingPoolTests
         using var pool = await StartAsync();
         using var before = await NormalizeAsync(pool, TestPhotos.Jpeg(640, 480, 13));
         var outer = Assert.Single(pool.ProcessIds);
-        Assert.Equal(0, Native.Kill(LeafOf(outer), Kill));
+        Assert.Equal(0, Native.Kill(Pools.LeafOf(outer), Kill));
         await Eventually.TrueAsync(() => Task.FromResult((StateOf(outer) is "gone" or "Z", $"process {outer} is {StateOf(outer)}")));
         using var after = await NormalizeAsync(pool, TestPhotos.Jpeg(640, 480, 13));
         Assert.Equal(PhotoRefusal.None, after.Refusal);
@@ -205,7 +209,7 @@ public sealed class ImagingPoolTests
     public async Task Child_ThatHangs_IsKilledAfterTheTimeout()
     {
         using var pool = await StartAsync(options => options.PhotoTimeout = TimeSpan.FromSeconds(1));
-        var child = LeafOf(Assert.Single(pool.ProcessIds));
+        var child = Pools.LeafOf(Assert.Single(pool.ProcessIds));
         Assert.Equal(0, Native.Kill(child, Stop));
         using var hung = await NormalizeAsync(pool, TestPhotos.Jpeg(640, 480, 14));
         Assert.Equal(PhotoRefusal.Unreadable, hung.Refusal);
@@ -241,7 +245,7 @@ public sealed class ImagingPoolTests
         using (var pool = await StartAsync(options => options.Children = 2))
         {
             await Eventually.TrueAsync(() => Task.FromResult((pool.ProcessIds.Count == 2, $"{pool.ProcessIds.Count}")));
-            processes = [.. pool.ProcessIds, .. pool.ProcessIds.Select(LeafOf)];
+            processes = [.. pool.ProcessIds, .. pool.ProcessIds.Select(Pools.LeafOf)];
         }
 
         await Eventually.TrueAsync(() => Task.FromResult((!processes.Any(process => Directory.Exists($"/proc/{process}")), string.Join(',', processes))));
@@ -259,28 +263,20 @@ public sealed class ImagingPoolTests
         Assert.Equal(PhotoRefusal.None, result.Refusal);
     }
 
-    /// <summary>A seeded sample; FLURRTY_MUTANTS asks for more.</summary>
+    /// <summary>With fewer descriptors the runtime died when it had been idle for ten seconds and compiled again.</summary>
     [Fact]
-    public async Task Mutants_OfGoodPhotos_AreAcceptedOrRefusedAndNothingElse()
+    public async Task Child_IdleForLong_StillServes()
     {
-        var count = int.Parse(Environment.GetEnvironmentVariable("FLURRTY_MUTANTS") ?? "150", CultureInfo.InvariantCulture);
-        using var pool = await StartAsync(options => options.Children = Environment.ProcessorCount);
-        byte[][] good = [TestPhotos.Jpeg(300, 200, 40), TestPhotos.Jpeg(300, 200, 41, options: "interlace=true"), TestPhotos.Png(200, 150, 42), TestPhotos.Webp(200, 150, 43)];
-        var seen = new System.Collections.Concurrent.ConcurrentDictionary<PhotoRefusal, int>();
-        await Parallel.ForEachAsync(Enumerable.Range(0, count), new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, async (number, _) =>
-        {
-            using var result = await NormalizeAsync(pool, Mutate(good[number % good.Length], new Random(number)));
-            Assert.True(Enum.IsDefined(result.Refusal), $"mutant {number}: {result.Refusal}");
-            Assert.True(result.Refusal != PhotoRefusal.None || TestPhotos.LooksLikeJpeg(result.Photo.Span), $"mutant {number} is no JPEG");
-            seen.AddOrUpdate(result.Refusal, 1, static (_, times) => times + 1);
-        });
-        Assert.Equal(count, seen.Values.Sum());
-        Assert.True(seen.Count > 1, string.Join(", ", seen));
-        foreach (var twin in good)
-        {
-            using var result = await NormalizeAsync(pool, twin);
-            Assert.Equal(PhotoRefusal.None, result.Refusal);
-        }
+        using var pool = await StartAsync();
+        using var before = await NormalizeAsync(pool, TestPhotos.Jpeg(640, 480, 18));
+        var child = Assert.Single(pool.ProcessIds);
+
+        // Idleness itself is what is tried, so this one waits.
+        await Task.Delay(TimeSpan.FromSeconds(13));
+        Assert.Equal("S", StateOf(child));
+        using var after = await NormalizeAsync(pool, TestPhotos.Jpeg(640, 480, 18));
+        Assert.Equal(PhotoRefusal.None, after.Refusal);
+        Assert.Equal(child, Assert.Single(pool.ProcessIds));
     }
 
     [FactWithSystemVips]
@@ -320,61 +316,11 @@ public sealed class ImagingPoolTests
         ["tiny"] = () => TestPhotos.Png(32, 32, 20),
     };
 
-    private static byte[] Mutate(byte[] file, Random random)
-    {
-        var mutant = file.ToArray();
-        for (var change = random.Next(1, 12); change > 0; change--)
-        {
-            var at = random.Next(mutant.Length);
-            switch (random.Next(4))
-            {
-                case 0:
-                    mutant[at] = (byte)random.Next(256);
-                    break;
-                case 1:
-                    mutant[at] ^= (byte)(1 << random.Next(8));
-                    break;
-                case 2:
-                    // Headers are where the lengths are.
-                    mutant[random.Next(Math.Min(mutant.Length, 200))] = (byte)random.Next(256);
-                    break;
-                default:
-                    var length = Math.Min(random.Next(1, 64), mutant.Length - at);
-                    mutant.AsSpan(random.Next(mutant.Length - length + 1), length).CopyTo(mutant.AsSpan(at));
-                    break;
-            }
-        }
-
-        return random.Next(10) == 0 ? mutant[..random.Next(1, mutant.Length)] : mutant;
-    }
-
     private static byte[] Half(byte[] file) => file[..(file.Length / 2)];
 
-    private static async Task<ImagingPool> StartAsync(Action<ImagingOptions>? change = null, string? environment = null)
-    {
-        var options = new ImagingOptions { Children = 1 };
-        change?.Invoke(options);
-        var pool = new ImagingPool(
-            Options.Create(options), new HostingEnvironment { EnvironmentName = environment ?? Environments.Production }, TimeProvider.System, NullLogger<ImagingPool>.Instance);
-        try
-        {
-            await pool.StartAsync(CancellationToken.None);
-            await Eventually.TrueAsync(() => Task.FromResult((pool.ProcessIds.Count == options.Children, $"{pool.ProcessIds.Count} children")));
-            return pool;
-        }
-        catch
-        {
-            pool.Dispose();
-            throw;
-        }
-    }
+    private static Task<ImagingPool> StartAsync(Action<ImagingOptions>? change = null, string? environment = null) => Pools.StartAsync(change, environment);
 
-    private static async Task<ImagingResult> NormalizeAsync(ImagingPool pool, byte[] file)
-    {
-        using var spool = new PhotoSpool();
-        spool.Append(file);
-        return await pool.NormalizeAsync(spool, CancellationToken.None);
-    }
+    private static Task<ImagingResult> NormalizeAsync(ImagingPool pool, byte[] file) => pool.NormalizeAsync(file);
 
     private static string StateOf(int process)
     {
@@ -387,12 +333,5 @@ public sealed class ImagingPoolTests
         {
             return "gone";
         }
-    }
-
-    /// <summary>The innermost process of a sandbox.</summary>
-    private static int LeafOf(int process)
-    {
-        var children = File.ReadAllText($"/proc/{process}/task/{process}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        return children is [] ? process : LeafOf(int.Parse(children[0], CultureInfo.InvariantCulture));
     }
 }

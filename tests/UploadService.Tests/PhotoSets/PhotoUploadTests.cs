@@ -105,15 +105,19 @@ public sealed class PhotoUploadTests(UploadsFixture uploads)
         await uploads.EverythingMatchesAsync();
     }
 
-    [Fact]
-    public async Task Photo_WithGpsAndNames_IsStoredWithoutAnyMetadata()
+    [Theory]
+    [InlineData("jpg")]
+    [InlineData("heic")]
+    [InlineData("avif")]
+    public async Task Photo_WithGpsAndNames_IsStoredWithoutAnyMetadata(string format)
     {
         using var caller = uploads.As(Guid.NewGuid());
         var set = await caller.NewSetAsync();
-        var planted = TestPhotos.WithMetadata(
-            TestPhotos.Jpeg(1600, 1200, 32),
+        var jpeg = format == "jpg";
+        var planted = TestPhotos.WithMetadataOf(
+            jpeg ? TestPhotos.Jpeg(1600, 1200, 32) : TestPhotos.Heif(format, 1600, 1200, 32), format,
             "-GPSLatitude=48.8584", "-GPSLatitudeRef=N", "-GPSLongitude=2.2945", "-GPSLongitudeRef=E", "-SerialNumber=SN-4711", "-Artist=Jane Roe", "-XMP:Creator=Jane Roe",
-            "-IPTC:City=Paris", "-Comment=secret comment", "-Orientation#=1");
+            jpeg ? "-IPTC:City=Paris" : "-XMP:City=Paris", jpeg ? "-Comment=secret comment" : "-UserComment=secret comment", "-Orientation#=1");
         var before = string.Join('\n', TestPhotos.ReadMetadata(planted));
         Assert.All(new[] { "GPSLatitude", "SN-4711", "Jane Roe", "Paris", "secret comment" }, trace => Assert.Contains(trace, before, StringComparison.Ordinal));
 
