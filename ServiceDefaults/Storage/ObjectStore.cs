@@ -228,6 +228,9 @@ public sealed class ObjectStore : IDisposable
             AuthenticationRegion = options.Region,
             UseHttp = string.Equals(endpoint.Scheme, Uri.UriSchemeHttp, StringComparison.Ordinal),
             MaxErrorRetry = 3,
+
+            // Bodies are signed by their SHA-256, which the store checks; a CRC of them again would cost more than it could find.
+            RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
             Timeout = TimeSpan.FromMinutes(10),
         });
 }
