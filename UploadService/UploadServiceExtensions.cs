@@ -6,8 +6,8 @@ using Flurrty.UploadService.Imaging;
 using Flurrty.UploadService.Persistence;
 using Flurrty.UploadService.PhotoSets;
 using Flurrty.UploadService.Quotas;
-using Flurrty.UploadService.ResumableUploads;
 using Flurrty.UploadService.Reports;
+using Flurrty.UploadService.ResumableUploads;
 using Flurrty.UploadService.Storage;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
