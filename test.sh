@@ -69,8 +69,8 @@ for project in "${projects[@]}"; do
   name=$(basename "$project" .csproj)
   [[ $name =~ $only ]] || continue
   case "$name" in
-    # It waits for leases, intervals and kills most of the time, so it runs beside the others.
-    TrainingService.Tests) beside+=("$project") ;;
+    # They wait for leases, intervals and starts most of the time, so they run beside the others.
+    TrainingService.Tests | Infrastructure.Tests) beside+=("$project") ;;
     # The whole topology last: what it finds is understood best when the parts are known to work.
     Topology.Tests) last+=("$project") ;;
     *) first+=("$project") ;;

@@ -1,4 +1,4 @@
-/* The limit: libvips alone, making the same two JPEGs of each photo, in two processes of one thread each. Nothing is read or stored
+/* The limit: libvips alone, making the same two JPEGs and the measures of each photo, in two processes of one thread each. Nothing is read or stored
    but the files named on the command line. Prints CPU seconds and wall seconds. Linked with the very library that the service uses. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +18,14 @@ extern int vips_colourspace(VipsImage *, VipsImage **, int, ...);
 extern int vips_autorot(VipsImage *, VipsImage **, ...);
 extern int vips_thumbnail_image(VipsImage *, VipsImage **, int, ...);
 extern int vips_jpegsave_buffer(VipsImage *, void **, size_t *, ...);
+extern int vips_hist_find(VipsImage *, VipsImage **, ...);
+extern int vips_sobel(VipsImage *, VipsImage **, ...);
 extern VipsImage *vips_image_copy_memory(VipsImage *);
 extern int vips_image_get_width(const VipsImage *);
 extern int vips_image_get_height(const VipsImage *);
 extern void g_object_unref(void *);
 extern void g_free(void *);
-enum { SEQUENTIAL = 1, FAIL_ON_ERROR = 2, SRGB = 22, SUBSAMPLE_ON = 1, KEEP_NONE = 0, CENTRE = 1, SIZE_BOTH = 0, END = 0 };
+enum { SEQUENTIAL = 1, FAIL_ON_ERROR = 2, GREY = 1, SRGB = 22, SUBSAMPLE_ON = 1, KEEP_NONE = 0, CENTRE = 1, SIZE_BOTH = 0, END = 0 };
 
 static void must(int failed, const char *what) {
   if (failed) {
@@ -38,6 +40,22 @@ static size_t save(VipsImage *image) {
   must(vips_jpegsave_buffer(image, &bytes, &length, "Q", 92, "subsample_mode", SUBSAMPLE_ON, "keep", KEEP_NONE, (void *)END), "jpegsave");
   g_free(bytes);
   return length;
+}
+
+/* What the photo report is made of, with the library's own operations: brightness, edges, and a small picture to hash. */
+static void measure(VipsImage *photo) {
+  VipsImage *grey, *pixels, *brightness, *edges, *steepness, *small, *tiny;
+  must(vips_colourspace(photo, &grey, GREY, (void *)END), "grey");
+  pixels = vips_image_copy_memory(grey);
+  must(pixels == NULL, "grey");
+  must(vips_hist_find(pixels, &brightness, (void *)END), "brightness");
+  must(vips_sobel(pixels, &edges, (void *)END), "edges");
+  must(vips_hist_find(edges, &steepness, (void *)END), "steepness");
+  must(vips_resize(pixels, &small, 32.0 / vips_image_get_width(pixels), "vscale", 32.0 / vips_image_get_height(pixels), (void *)END), "hash");
+  tiny = vips_image_copy_memory(small);
+  must(tiny == NULL, "hash");
+  VipsImage *all[] = {tiny, small, steepness, edges, brightness, pixels, grey};
+  for (int i = 0; i < 7; i++) g_object_unref(all[i]);
 }
 
 static size_t make(const char *file, int longest_side, int thumbnail_side) {
@@ -69,6 +87,7 @@ static size_t make(const char *file, int longest_side, int thumbnail_side) {
   size_t made = save(upright);
   must(vips_thumbnail_image(upright, &thumbnail, thumbnail_side, "height", thumbnail_side, "crop", CENTRE, "size", SIZE_BOTH, (void *)END), "thumbnail");
   made += save(thumbnail);
+  measure(upright);
   g_object_unref(thumbnail);
   g_object_unref(upright);
   g_object_unref(memory);
