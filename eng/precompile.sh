@@ -15,11 +15,14 @@ version=$(dotnet msbuild "$project" -getProperty:BundledNETCoreAppPackageVersion
 packages=$(dotnet msbuild "$project" -getProperty:NuGetPackageRoot)
 packages=${packages:-${NUGET_PACKAGES:-$HOME/.nuget/packages}}
 compiler=$packages/microsoft.netcore.app.crossgen2.linux-$arch/$version/tools/crossgen2
-if [ ! -x "$compiler" ] && ! dotnet restore "$project" -p:Platform="linux-$arch" -v quiet >/dev/null 2>&1; then
+if [ ! -e "$compiler" ]; then
+  dotnet restore "$project" -p:Platform="linux-$arch" -v quiet >/dev/null 2>&1 || true
+fi
+# Unpacked by NuGet, it need not be executable.
+if ! { [ -x "$compiler" ] || chmod +x "$compiler" 2>/dev/null; }; then
   echo "precompile: the compiler $version is not to be had; the services start without it" >&2
   exit 0
 fi
-chmod +x "$compiler"
 
 shared=$(dirname "$(dotnet --list-runtimes | sed -n 's/^Microsoft\.NETCore\.App [^ ]* \[\(.*\)\]$/\1/p' | tail -1)")
 cache=$PWD/artifacts/precompiled/$version
