@@ -6,11 +6,13 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { find, variable, watch } from './ingest/processes.mjs';
+import { connection, find, watch } from './shared/processes.mjs';
+import { median, numbers, round } from './shared/figures.mjs';
+import { readSpans, seconds } from './shared/spans.mjs';
 
 const run = promisify(execFile);
 const [topologyFile, ...options] = process.argv.slice(2);
-const option = (name, otherwise) => { const i = options.indexOf(name); return i < 0 ? otherwise : Number(options[i + 1]); };
+const option = numbers(options);
 const rounds = option('--rounds', 3), count = option('--photos', 40);
 const topology = JSON.parse(await readFile(topologyFile, 'utf8'));
 const modules = path.join(import.meta.dirname, 'ingest');
@@ -37,15 +39,9 @@ async function makePhoto(sharp, n) {
 // How long the build took, from the service's own span.
 async function buildSeconds(since) {
   for (let tries = 0; tries < 60; tries++) {
-    const answer = await (await fetch(`${topology.dashboard}/api/telemetry/spans?limit=200000`, { headers: { 'x-api-key': topology.dashboard_api_key } })).json();
-    const spans = [];
-    const walk = node => {
-      if (Array.isArray(node)) node.forEach(walk);
-      else if (node && typeof node === 'object') Array.isArray(node.spans) ? spans.push(...node.spans) : Object.values(node).forEach(walk);
-    };
-    walk(answer);
+    const spans = await readSpans(topology);
     const build = spans.find(span => span.name === 'dataset build' && Number(span.startTimeUnixNano) / 1e6 >= since && span.status?.code !== 2);
-    if (build) return (Number(build.endTimeUnixNano) - Number(build.startTimeUnixNano)) / 1e9;
+    if (build) return seconds(build);
     await new Promise(resolve => setTimeout(resolve, 500));
   }
   throw new Error('the dataset was not built');
@@ -56,7 +52,7 @@ try {
   const { default: sharp } = await import(path.join(modules, 'node_modules', 'sharp', 'dist', 'index.mjs'));
   const s3 = await import(path.join(modules, 'node_modules', '@aws-sdk', 'client-s3', 'dist-cjs', 'index.js')).then(module => module.default ?? module);
   const service = find('Flurrty.UploadService.dll', new URL(topology.s3).host);
-  const store = Object.fromEntries(variable(service, 'ConnectionStrings__photos').split(';').map(part => [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)]));
+  const store = connection(service, 'photos');
   const client = new s3.S3Client({ endpoint: store.Endpoint, region: store.Region, forcePathStyle: true, requestChecksumCalculation: 'WHEN_REQUIRED', responseChecksumValidation: 'WHEN_REQUIRED', credentials: { accessKeyId: store.AccessKey, secretAccessKey: store.SecretKey } });
 
   note(`uploading ${count} large photos`);
@@ -109,8 +105,6 @@ try {
     copies.push(await copy());
     builds.push(await build());
   }
-  const median = values => values.toSorted((a, b) => a - b)[values.length >> 1];
-  const round = value => Math.round(value * 100) / 100;
   const figures = {
     set_mb: round(megabytes),
     build_mb_per_s: round(megabytes / median(builds.map(b => b.seconds))),

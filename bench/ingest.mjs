@@ -7,11 +7,12 @@ import { createInterface } from 'node:readline';
 import os from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { cpu, find, variable, watch } from './ingest/processes.mjs';
+import { median, numbers, round } from './shared/figures.mjs';
+import { connection, cpu, find, watch } from './shared/processes.mjs';
 
 const run = promisify(execFile);
 const [topologyFile, ...options] = process.argv.slice(2);
-const option = (name, otherwise) => { const i = options.indexOf(name); return i < 0 ? otherwise : Number(options[i + 1]); };
+const option = numbers(options);
 const rounds = option('--rounds', 3), count = option('--photos', 40), many = option('--many', 400);
 const topology = JSON.parse(await readFile(topologyFile, 'utf8'));
 const here = path.join(import.meta.dirname, 'ingest');
@@ -75,7 +76,7 @@ try {
   const files = await makePhotos(sharp);
 
   const service = find('Flurrty.UploadService.dll', new URL(topology.s3).host);
-  const store = Object.fromEntries(variable(service, 'ConnectionStrings__photos').split(';').map(part => [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)]));
+  const store = connection(service, 'photos');
   server = spawn(process.execPath, [path.join(here, 'server.mjs')], { env: { ...process.env, BENCH_STORE: JSON.stringify(store) }, stdio: ['ignore', 'pipe', 'inherit'] });
   const port = await new Promise((resolve, reject) => { createInterface({ input: server.stdout }).once('line', resolve); server.once('exit', code => reject(new Error(`the server ended with ${code}`))); });
   const theirs = async files => { const made = await post(`http://127.0.0.1:${port}/photos`, files); if (made.length !== files.length) throw new Error('photos are missing'); };
@@ -107,8 +108,6 @@ try {
   for (let sent = 0; sent < many; sent += count) await ours(files);
   const memoryMany = lots.stop();
 
-  const median = values => values.toSorted((a, b) => a - b)[values.length >> 1];
-  const round = value => Math.round(value * 100) / 100;
   const limitCpu = median(measured.limit.map(m => m.cpu)), mineWall = median(measured.ours.map(m => m.wall)), theirWall = median(measured.theirs.map(m => m.wall));
   const figures = {
     photos: count,

@@ -4,9 +4,11 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { randomBytes, randomUUID } from 'node:crypto';
 import path from 'node:path';
+import { numbers, quantile, round } from './shared/figures.mjs';
+import { readSpans, seconds } from './shared/spans.mjs';
 
 const [topologyFile, ...options] = process.argv.slice(2);
-const option = (name, otherwise) => { const i = options.indexOf(name); return i < 0 ? otherwise : Number(options[i + 1]); };
+const option = numbers(options);
 const trainings = option('--trainings', 100);
 const atATime = option('--at-a-time', 20);
 const deadline = Date.now() + 30 * 60_000;
@@ -94,26 +96,16 @@ for (const run of [...cold, ...runs]) {
 // The dashboard has the spans: those of the store's port, by the trace of their request.
 async function storeSeconds() {
   const port = new URL(topology.s3).port;
-  const headers = { 'x-api-key': topology.dashboard_api_key };
-  const answer = await fetch(`${topology.dashboard}/api/telemetry/spans?limit=200000`, { headers });
-  if (!answer.ok) return [];
-  const spans = [];
-  const walk = node => {
-    if (Array.isArray(node)) node.forEach(walk);
-    else if (node && typeof node === 'object') Array.isArray(node.spans) ? spans.push(...node.spans) : Object.values(node).forEach(walk);
-  };
-  walk(await answer.json());
+  const spans = await readSpans(topology);
   const requests = new Set(spans.filter(span => span.name.startsWith('POST /api/identities/{')).map(span => span.traceId));
   const sums = new Map();
   for (const span of spans) {
     const isStore = requests.has(span.traceId) && span.attributes?.some(a => a.key === 'server.port' && (a.value.stringValue ?? String(a.value.intValue)) === port);
-    if (isStore) sums.set(span.traceId, (sums.get(span.traceId) ?? 0) + (Number(span.endTimeUnixNano) - Number(span.startTimeUnixNano)) / 1e9);
+    if (isStore) sums.set(span.traceId, (sums.get(span.traceId) ?? 0) + seconds(span));
   }
   return [...sums.values()];
 }
 
-const quantile = (values, q) => { const sorted = values.toSorted((a, b) => a - b); return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)]; };
-const round = value => Math.round(value * 100) / 100;
 const submit = runs.map(run => run.submit);
 const ready = runs.map(run => run.ready);
 const store = await storeSeconds();

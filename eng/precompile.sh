@@ -12,8 +12,7 @@ case $(uname -m) in
 esac
 project=eng/precompile/precompile.proj
 version=$(dotnet msbuild "$project" -getProperty:BundledNETCoreAppPackageVersion)
-packages=$(dotnet msbuild "$project" -getProperty:NuGetPackageRoot)
-packages=${packages:-${NUGET_PACKAGES:-$HOME/.nuget/packages}}
+packages=$(dotnet nuget locals global-packages --list --force-english-output | sed -n 's/^global-packages: \(.*[^/]\)\/*$/\1/p')
 compiler=$packages/microsoft.netcore.app.crossgen2.linux-$arch/$version/tools/crossgen2
 if [ ! -e "$compiler" ]; then
   dotnet restore "$project" -p:Platform="linux-$arch" -v quiet >/dev/null 2>&1 || true

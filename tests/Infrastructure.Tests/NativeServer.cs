@@ -1,18 +1,13 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 
 namespace Flurrty.Infrastructure.Tests;
 
 /// <summary>One server script of eng/native on a data directory and a port; it may be started and ended any number of times.</summary>
 internal abstract class NativeServer : IAsyncDisposable
 {
-    private const int LowestPort = 20_000;
-    private const uint Ports = 12_000;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly string Repository = FindRepository();
-    private static int _lastPort = Random.Shared.Next();
     private readonly string _script;
     private readonly ConcurrentQueue<string> _output = new();
     private readonly HashSet<int> _processes = [];
@@ -30,7 +25,7 @@ internal abstract class NativeServer : IAsyncDisposable
 
     internal string Data { get; }
 
-    internal int Port { get; set; } = FreePort();
+    internal int Port { get; set; } = NativeInfrastructure.NativeServer.FreePort();
 
     internal string Output => string.Join('\n', _output);
 
@@ -190,25 +185,6 @@ internal abstract class NativeServer : IAsyncDisposable
     {
         using var stat = Process.Start(new ProcessStartInfo("stat", ["-Lc", "%u", Data]) { UseShellExecute = false, RedirectStandardOutput = true })!;
         return (await stat.StandardOutput.ReadToEndAsync()).Trim();
-    }
-
-    // Below the range from which the system takes the ports of outgoing connections: until the server listens, one of those could take the port.
-    internal static int FreePort()
-    {
-        while (true)
-        {
-            var port = LowestPort + (int)((uint)Interlocked.Increment(ref _lastPort) % Ports);
-            try
-            {
-                using var listener = new TcpListener(IPAddress.Loopback, port);
-                listener.Start();
-                return port;
-            }
-            catch (SocketException taken) when (taken.SocketErrorCode == SocketError.AddressAlreadyInUse)
-            {
-                // The next one, then.
-            }
-        }
     }
 
     private static string FindRepository()

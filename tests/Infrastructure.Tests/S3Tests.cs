@@ -71,7 +71,7 @@ public sealed class S3Tests : NativeServerRules
         }
 
         await server.StopAsync();
-        server.Port = NativeServer.FreePort();
+        server.Port = NativeInfrastructure.NativeServer.FreePort();
         await server.StartAsync();
 
         using var after = server.Connect("uploads:service", "secret-one");

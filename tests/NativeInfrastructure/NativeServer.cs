@@ -62,8 +62,11 @@ public sealed partial class NativeServer : IAsyncDisposable
         return directory;
     }
 
-    // Below the range from which the system takes the ports of outgoing connections: until the server listens, one of those could take the port.
-    internal static int FreePort()
+    /// <summary>
+    /// A port that nobody listens on, below the range from which the system takes those of outgoing connections: until a server listens, one of
+    /// those could take the port.
+    /// </summary>
+    public static int FreePort()
     {
         while (true)
         {

@@ -23,7 +23,12 @@ export function find(assembly, mark) {
   throw new Error(`no process of ${assembly} was found`);
 }
 
-export const variable = (pid, name) => readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').find(entry => entry.startsWith(`${name}=`))?.slice(name.length + 1);
+/** A connection string that a process was started with, by its parts. */
+export function connection(pid, name) {
+  const start = `ConnectionStrings__${name}=`;
+  const text = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').find(entry => entry.startsWith(start)).slice(start.length);
+  return Object.fromEntries(text.split(';').map(part => [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)]));
+}
 
 function tree(root) {
   const processes = all(), found = new Map();
