@@ -5,17 +5,19 @@ using Amazon.S3.Model;
 namespace Flurrty.ServiceDefaults.Storage;
 
 /// <summary>
-/// A write-only stream over an S3 multipart upload: while one part of 8 MiB is sent the next is filled, and no more is held. What fits in one part
+/// A write-only stream over an S3 multipart upload: while two parts of 8 MiB are sent the next is filled, and no more is held. What fits in one part
 /// is put at once.
 /// </summary>
 internal sealed class MultipartUploadStream(AmazonS3Client client, string bucket, string key, string contentType) : Stream
 {
     private const int PartBytes = 8 * 1024 * 1024;
 
+    // The store answers a part after it has written it: a second one on its way uses that time.
+    private const int PartsInFlight = 2;
+
     private readonly List<PartETag> _parts = [];
+    private readonly Queue<(Task Sending, byte[] Buffer)> _inFlight = new(PartsInFlight);
     private byte[]? _buffer = ArrayPool<byte>.Shared.Rent(PartBytes);
-    private byte[]? _sent;
-    private Task _sending = Task.CompletedTask;
     private int _buffered;
     private long _written;
     private string? _uploadId;
@@ -92,7 +94,11 @@ internal sealed class MultipartUploadStream(AmazonS3Client client, string bucket
             await SendPartAsync(cancellationToken);
         }
 
-        await _sending;
+        while (_inFlight.Count > 0)
+        {
+            await EndOldestAsync();
+        }
+
         var response = await client.CompleteMultipartUploadAsync(
             new CompleteMultipartUploadRequest { BucketName = bucket, Key = key, UploadId = _uploadId, PartETags = _parts }, cancellationToken);
         _uploadId = null;
@@ -104,7 +110,7 @@ internal sealed class MultipartUploadStream(AmazonS3Client client, string bucket
         if (_uploadId is { } id)
         {
             _uploadId = null;
-            await _sending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(_inFlight.Select(part => part.Sending)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             try
             {
                 _ = await client.AbortMultipartUploadAsync(bucket, key, id, CancellationToken.None);
@@ -124,35 +130,46 @@ internal sealed class MultipartUploadStream(AmazonS3Client client, string bucket
 
     public override async ValueTask DisposeAsync()
     {
-        // The buffer belongs to the request until that has ended.
-        await _sending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        Return(ref _sent);
-        Return(ref _buffer);
-        await base.DisposeAsync();
-    }
-
-    private static void Return(ref byte[]? buffer)
-    {
-        if (buffer is not null)
+        // A buffer belongs to its request until that has ended.
+        while (_inFlight.TryDequeue(out var part))
         {
-            ArrayPool<byte>.Shared.Return(buffer);
-            buffer = null;
+            await part.Sending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            ArrayPool<byte>.Shared.Return(part.Buffer);
         }
+
+        if (_buffer is not null)
+        {
+            ArrayPool<byte>.Shared.Return(_buffer);
+            _buffer = null;
+        }
+
+        await base.DisposeAsync();
     }
 
     private async Task SendPartAsync(CancellationToken cancellationToken)
     {
         _uploadId ??= (await client.InitiateMultipartUploadAsync(
             new InitiateMultipartUploadRequest { BucketName = bucket, Key = key, ContentType = contentType }, cancellationToken)).UploadId;
-        await _sending;
-        (_sent, _buffer) = (_buffer, _sent ?? ArrayPool<byte>.Shared.Rent(PartBytes));
-        _sending = SendAsync(_sent!, _buffered, _uploadId, cancellationToken);
+        if (_inFlight.Count == PartsInFlight)
+        {
+            await EndOldestAsync();
+        }
+
+        var number = _parts.Count + 1;
+        _parts.Add(new PartETag(number, null));
+        _inFlight.Enqueue((SendAsync(number, _buffer!, _buffered, _uploadId, cancellationToken), _buffer!));
+        _buffer = ArrayPool<byte>.Shared.Rent(PartBytes);
         _buffered = 0;
     }
 
-    private async Task SendAsync(byte[] bytes, int length, string uploadId, CancellationToken cancellationToken)
+    private async Task EndOldestAsync()
     {
-        var number = _parts.Count + 1;
+        await _inFlight.Peek().Sending;
+        ArrayPool<byte>.Shared.Return(_inFlight.Dequeue().Buffer);
+    }
+
+    private async Task SendAsync(int number, byte[] bytes, int length, string uploadId, CancellationToken cancellationToken)
+    {
         using var content = new MemoryStream(bytes, 0, length, writable: false);
         var response = await client.UploadPartAsync(
             new UploadPartRequest
@@ -168,6 +185,6 @@ internal sealed class MultipartUploadStream(AmazonS3Client client, string bucket
                 UseChunkEncoding = false,
             },
             cancellationToken);
-        _parts.Add(new PartETag(number, response.ETag));
+        _parts[number - 1].ETag = response.ETag;
     }
 }

@@ -216,7 +216,7 @@ internal sealed partial class DatasetBuilder(
     {
         try
         {
-            return await store.GetAsync(photo.ObjectKey, cancellationToken);
+            return await store.GetUnverifiedAsync(photo.ObjectKey, cancellationToken);
         }
         catch (AmazonS3Exception problem) when (problem.StatusCode == HttpStatusCode.NotFound)
         {
