@@ -1,6 +1,6 @@
 // 40 photos of 12 megapixels through gateway, service and store, beside libvips alone and beside an ordinary server of express, multer and
 // sharp that makes the same outputs into the same store. All in one run, in turns; each figure is the median of its rounds.
-//   --rounds N (3)   --photos N (40)   --many N (400): photos for the memory's growth
+//   --rounds N (5)   --photos N (40)   --many N (400): photos for the memory's growth
 import { execFile, spawn } from 'node:child_process';
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
@@ -13,7 +13,7 @@ import { connection, cpu, find, watch } from './shared/processes.mjs';
 const run = promisify(execFile);
 const [topologyFile, ...options] = process.argv.slice(2);
 const option = numbers(options);
-const rounds = option('--rounds', 3), count = option('--photos', 40), many = option('--many', 400);
+const rounds = option('--rounds', 5), count = option('--photos', 40), many = option('--many', 400);
 const topology = JSON.parse(await readFile(topologyFile, 'utf8'));
 const here = path.join(import.meta.dirname, 'ingest');
 const root = path.join(import.meta.dirname, '..');
@@ -83,8 +83,11 @@ try {
   const limit = async () => JSON.parse((await run(path.join(work, 'limit'), files, { env: { ...process.env, VIPS_WARNING: '1' } })).stdout);
 
   note('warming up');
-  await ours(files.slice(0, 10));
-  await theirs(files.slice(0, 10));
+  for (let time = 0; time < 2; time++) {
+    await ours(files);
+    await theirs(files);
+  }
+
   await limit();
 
   const measured = { limit: [], ours: [], theirs: [] };

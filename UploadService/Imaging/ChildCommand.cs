@@ -133,12 +133,15 @@ internal sealed class ChildCommand
     {
         yield return ("DOTNET_EnableDiagnostics", "0");
         yield return ("DOTNET_GCHeapHardLimit", "0x4000000");
+
+        // One photo's measures are little: a small nursery costs nothing and keeps pages from being touched.
+        yield return ("DOTNET_GCgen0size", "0x100000");
         yield return ("DOTNET_TieredPGO", "0");
 
         // Pixel buffers are reused from the heap instead of being mapped and unmapped for every photo.
         yield return ("MALLOC_MMAP_THRESHOLD_", "67108864");
         yield return ("MALLOC_TRIM_THRESHOLD_", "268435456");
-        yield return ("MALLOC_ARENA_MAX", "2");
+        yield return ("MALLOC_ARENA_MAX", "1");
         yield return ("VIPS_WARNING", "1");
         if (library is not null)
         {

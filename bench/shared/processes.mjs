@@ -44,22 +44,27 @@ export function cpu(root) {
   return { own: processes.find(p => p.pid === root).own, all: processes.reduce((sum, p) => sum + p.own + p.ended, 0) };
 }
 
-/** Megabytes that a process and its descendants hold: resident pages, and files that live in memory only. */
+/** Megabytes that a process and its descendants hold: resident pages, and files that live in memory only, mapped or not. */
 function megabytes(root) {
-  let bytes = 0;
+  let pages = 0, mapped = 0, files = 0;
   const seen = new Set();
   for (const { pid } of tree(root)) {
     try {
-      bytes += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))[1]) * 1024;
+      const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+      const kilobytes = name => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(rollup)[1]) * 1024;
+      const shared = kilobytes('Pss_Shmem');
+      pages += kilobytes('Pss') - shared;
+      mapped += shared;
       for (const fd of readdirSync(`/proc/${pid}/fd`)) {
         const path = `/proc/${pid}/fd/${fd}`;
         if (!readlinkSync(path).startsWith('/memfd:')) continue;
         const { ino, blocks } = statSync(path);
-        if (!seen.has(ino)) { seen.add(ino); bytes += blocks * 512; }
+        if (!seen.has(ino)) { seen.add(ino); files += blocks * 512; }
       }
     } catch { /* it ended meanwhile */ }
   }
-  return bytes / 1024 / 1024;
+  // A mapped file's pages are among the shared ones already.
+  return (pages + Math.max(mapped, files)) / 1024 / 1024;
 }
 
 /** Watches the memory of a process and its descendants; stop() gives the most that was seen. A look costs up to 20 ms of CPU, much of it within the process that is looked at: four a second are few enough. */

@@ -134,7 +134,7 @@ public sealed class ImagingPoolTests
         Assert.Subset(
             new HashSet<string>(StringComparer.Ordinal)
             {
-                "DOTNET_EnableDiagnostics", "DOTNET_GCHeapHardLimit", "DOTNET_TieredPGO", "FLURRTY_LIBVIPS", "MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_",
+                "DOTNET_EnableDiagnostics", "DOTNET_GCHeapHardLimit", "DOTNET_GCgen0size", "DOTNET_TieredPGO", "FLURRTY_LIBVIPS", "MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_",
                 "MALLOC_TRIM_THRESHOLD_", "PWD", "VIPS_WARNING",
             },
             environment.ToHashSet(StringComparer.Ordinal));
