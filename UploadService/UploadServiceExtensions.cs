@@ -33,6 +33,7 @@ internal static class UploadServiceExtensions
         builder.Services.AddSingleton<IFaceFinder, NoFaceFinder>();
         builder.Services.AddSingleton<PhotoIntake>();
         builder.Services.AddSingleton<PhotoUpload>();
+        builder.Services.AddSingleton<ThumbnailRepair>();
         builder.Services.AddOptions<DirectUploadOptions>().BindConfiguration("DirectUploads").ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton<QuarantineIntake>();
         builder.Services.AddOptions<ResumableUploadOptions>().BindConfiguration("ResumableUploads").ValidateDataAnnotations().ValidateOnStart();

@@ -16,6 +16,7 @@ internal sealed partial class StoreAudit(
     [FromKeyedServices(Dispatcher.Key)] NpgsqlDataSource dispatcher,
     IServiceScopeFactory scopes,
     ObjectStore store,
+    ThumbnailRepair thumbnails,
     RemovalSignal removals,
     IOptions<StoreAuditOptions> options,
     TimeProvider time,
@@ -63,7 +64,7 @@ internal sealed partial class StoreAudit(
         return orphans;
     }
 
-    /// <summary>Looks for the objects of the photos whose turn it is. A photo whose object stays missing is given up.</summary>
+    /// <summary>Looks for the objects of the photos whose turn it is. A photo whose object stays missing is given up; a missing thumbnail is made anew.</summary>
     /// <returns>How many photos were looked at.</returns>
     public async Task<int> FindLostPhotosAsync(CancellationToken cancellationToken)
     {
@@ -80,6 +81,10 @@ internal sealed partial class StoreAudit(
             {
                 var found = await store.HeadAsync(ObjectKeys.Photo(accountId, photo.PhotoSetId, photo.Id), cancellationToken) is not null;
                 looks.Add((photo, found));
+                if (found)
+                {
+                    _ = await thumbnails.RepairAsync(photo, cancellationToken);
+                }
             }
         }
 

@@ -62,6 +62,11 @@ public sealed class ObjectStoreContractTests(UploadsFixture uploads) : IAsyncLif
             var head = await store.HeadAsync(key, CancellationToken.None);
             Assert.Equal(put, head);
             Assert.Equal(bytes, await ReadAsync(store, key));
+            if (size > 0)
+            {
+                await using var unverified = await store.GetUnverifiedAsync(key, CancellationToken.None);
+                Assert.Equal(bytes, await ReadAsync(unverified));
+            }
         }
     }
 
@@ -92,7 +97,7 @@ public sealed class ObjectStoreContractTests(UploadsFixture uploads) : IAsyncLif
     public async Task Object_OfUnknownLength_IsStoredInParts(string name)
     {
         var store = await OpenAsync(name);
-        foreach (var size in new[] { 10, PartBytes, (2 * PartBytes) + 3 })
+        foreach (var size in new[] { 10, PartBytes, (5 * PartBytes) + 3 })
         {
             var bytes = Bytes(size);
             var key = $"{_prefix}stream-{size}";
@@ -139,6 +144,8 @@ public sealed class ObjectStoreContractTests(UploadsFixture uploads) : IAsyncLif
         await store.DeleteAsync(key, CancellationToken.None);
         Assert.Null(await store.HeadAsync(key, CancellationToken.None));
         var problem = await Assert.ThrowsAnyAsync<AmazonS3Exception>(() => store.GetAsync(key, CancellationToken.None));
+        Assert.Equal(HttpStatusCode.NotFound, problem.StatusCode);
+        problem = await Assert.ThrowsAnyAsync<AmazonS3Exception>(() => store.GetUnverifiedAsync(key, CancellationToken.None));
         Assert.Equal(HttpStatusCode.NotFound, problem.StatusCode);
     }
 
@@ -208,6 +215,11 @@ public sealed class ObjectStoreContractTests(UploadsFixture uploads) : IAsyncLif
     private static async Task<byte[]> ReadAsync(ObjectStore store, string key)
     {
         await using var content = await store.GetAsync(key, CancellationToken.None);
+        return await ReadAsync(content);
+    }
+
+    private static async Task<byte[]> ReadAsync(Stream content)
+    {
         var bytes = new MemoryStream();
         await content.CopyToAsync(bytes);
         return bytes.ToArray();

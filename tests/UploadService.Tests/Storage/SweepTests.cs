@@ -100,6 +100,27 @@ public sealed class SweepTests(UploadsFixture uploads)
     }
 
     [Fact]
+    public async Task Thumbnail_ThatIsMissing_IsMadeAnewAndTheOthersStay()
+    {
+        using var caller = uploads.As(Guid.NewGuid());
+        var set = await caller.NewSetWithPhotosAsync(2, seed: 4150);
+        var keys = (await uploads.KeysAsync()).Where(key => key.Contains($"{set:n}", StringComparison.Ordinal) && key.Contains("thumbnail", StringComparison.Ordinal)).ToArray();
+        Assert.Equal(2, keys.Length);
+        var (before, other) = (await uploads.ObjectAsync(keys[0]), await uploads.ObjectAsync(keys[1]));
+        using var store = uploads.Store.Open("uploads");
+        _ = await store.DeleteObjectAsync("photos", keys[0]);
+        Assert.DoesNotContain(keys[0], await uploads.KeysAsync());
+
+        _ = await QueryAsync("UPDATE photos SET checked_at = clock_timestamp() - interval '30 days' WHERE photo_set_id = $1", set);
+        _ = await Audit.FindLostPhotosAsync(CancellationToken.None);
+        var made = await uploads.ObjectAsync(keys[0]);
+        Assert.Equal([0xFF, 0xD8, 0xFF], made[..3]);
+        Assert.InRange(made.Length, before.Length / 2, before.Length * 2);
+        Assert.Equal(other, await uploads.ObjectAsync(keys[1]));
+        await uploads.EverythingMatchesAsync();
+    }
+
+    [Fact]
     public async Task Rows_WhoseObjectsAreMostlyMissing_AreKept()
     {
         using var caller = uploads.As(Guid.NewGuid());
