@@ -34,6 +34,9 @@ internal sealed class PhotoSpool : IDisposable
         Length += bytes.Length;
     }
 
+    /// <summary>Reads the complete file from its start, with a position of its own.</summary>
+    public Stream OpenRead() => new FileStream($"/proc/self/fd/{_file.DangerousGetHandle()}", FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0, useAsync: false);
+
     public int Read(Span<byte> buffer, long offset) => RandomAccess.Read(_file, buffer, offset);
 
     public void Dispose()

@@ -38,6 +38,9 @@ internal sealed class Photo
 
     public required long ThumbnailBytes { get; init; }
 
+    /// <summary>Bytes of the kept original; 0 when it is not kept.</summary>
+    public long OriginalBytes { get; init; }
+
     public required int Width { get; init; }
 
     public required int Height { get; init; }

@@ -16,14 +16,15 @@ using Microsoft.Net.Http.Headers;
 namespace Flurrty.UploadService.PhotoSets;
 
 internal sealed record PhotoDetail(
-    Guid Id, string? FileName, int Width, int Height, long Bytes, string Sha256, string SourceSha256, string? Caption, string ThumbnailUrl, DateTimeOffset CreatedAt,
-    PhotoReport Report)
+    Guid Id, string? FileName, int Width, int Height, long Bytes, string Sha256, string SourceSha256, string? Caption, string ThumbnailUrl, string? OriginalUrl,
+    DateTimeOffset CreatedAt, PhotoReport Report)
 {
     /// <param name="photo">The photo.</param>
     /// <param name="report">Its report as one of its set; without it, it is judged by itself.</param>
     public static PhotoDetail Of(Photo photo, PhotoReport? report = null) => new(
         photo.Id, photo.FileName, photo.Width, photo.Height, photo.Bytes, photo.Sha256, photo.SourceSha256, photo.Caption,
-        $"/api/photo-sets/{photo.PhotoSetId}/photos/{photo.Id}/thumbnail", photo.CreatedAt,
+        $"/api/photo-sets/{photo.PhotoSetId}/photos/{photo.Id}/thumbnail",
+        photo.OriginalBytes > 0 ? $"/api/photo-sets/{photo.PhotoSetId}/photos/{photo.Id}/original" : null, photo.CreatedAt,
         report ?? Inspection.OfOne(photo));
 }
 
@@ -44,7 +45,7 @@ internal static class PhotoEndpoints
         photos.MapPost("", AddAsync).WithName("AddPhotos").WithSummary("Add photos to a set")
             .WithDescription("A multipart form with one or more files in the field `photos`: JPEG, PNG, WebP, HEIC or AVIF, up to 20 MB each and 40 in a set. Each is judged by itself: "
                 + "the answer lists the accepted ones and, with code and reason, the rejected ones. If none was accepted the answer is the problem of the first. "
-                + "A file that is in the set already is returned again and not stored twice, so a repeated request does no harm. Metadata is not kept. "
+                + "A file that is in the set already is returned again and not stored twice, so a repeated request does no harm. Metadata is not kept, unless the set keeps originals. "
                 + "The answer's `report` judges each photo by itself; the set's list compares it with the others as well.")
             .WithMetadata(new MultipartBody())
             .Produces<UploadedPhotos>(StatusCodes.Status201Created)
@@ -58,6 +59,9 @@ internal static class PhotoEndpoints
         photos.MapGet("/{photoId:guid}/thumbnail", ReadThumbnailAsync).WithName("ReadThumbnail").WithSummary("Read the photo's thumbnail")
             .WithDescription("A square JPEG of 200 pixels.")
             .Produces(StatusCodes.Status200OK, contentType: Jpeg).ProducesProblem(StatusCodes.Status404NotFound);
+        photos.MapGet("/{photoId:guid}/original", ReadOriginalAsync).WithName("ReadOriginal").WithSummary("Read the original")
+            .WithDescription("The very bytes that were sent, with all their metadata, such as the place where the photo was taken. Only of sets that were started with `keep_originals`.")
+            .Produces(StatusCodes.Status200OK, responseType: null, Jpeg, "image/png", "image/webp", "image/heic", "image/avif").ProducesProblem(StatusCodes.Status404NotFound);
         photos.MapPatch("/{photoId:guid}", CaptionAsync).WithName("CaptionPhoto").WithSummary("Caption a photo")
             .WithDescription("Sets the text that the training is told about this photo; null or an empty text goes back to the default. "
                 + "`{trigger}` stands for the trigger word. Trainings that were started before keep the caption they had.")
@@ -111,18 +115,33 @@ internal static class PhotoEndpoints
         Guid photoSetId, Guid photoId, HttpContext context, UploadsContext db, ObjectStore store, CancellationToken cancellationToken)
     {
         var photo = await FindAsync(photoSetId, photoId, context, db, cancellationToken);
-        return await StreamAsync(context, store, ObjectKeys.Photo(photo.AccountId, photoSetId, photoId), photo.Bytes, photo.Sha256, cancellationToken);
+        return await StreamAsync(context, store, ObjectKeys.Photo(photo.AccountId, photoSetId, photoId), photo.Bytes, photo.Sha256, Jpeg, cancellationToken);
+    }
+
+    private static async Task<IResult> ReadOriginalAsync(
+        Guid photoSetId, Guid photoId, HttpContext context, UploadsContext db, ObjectStore store, CancellationToken cancellationToken)
+    {
+        var photo = await FindAsync(photoSetId, photoId, context, db, cancellationToken);
+        if (photo.OriginalBytes == 0)
+        {
+            throw PhotoProblems.OriginalNotKept();
+        }
+
+        // It is somebody's file as it came: saved, never shown on this origin.
+        context.Response.GetTypedHeaders().ContentDisposition = new ContentDispositionHeaderValue("attachment") { FileName = $"{photo.Id:n}.{photo.SourceFormat}" };
+        return await StreamAsync(
+            context, store, ObjectKeys.Original(photo.AccountId, photoSetId, photoId), photo.OriginalBytes, photo.SourceSha256, $"image/{photo.SourceFormat}", cancellationToken);
     }
 
     private static async Task<IResult> ReadThumbnailAsync(
         Guid photoSetId, Guid photoId, HttpContext context, UploadsContext db, ObjectStore store, CancellationToken cancellationToken)
     {
         var photo = await FindAsync(photoSetId, photoId, context, db, cancellationToken);
-        return await StreamAsync(context, store, ObjectKeys.Thumbnail(photo.AccountId, photoSetId, photoId), photo.ThumbnailBytes, $"{photo.Sha256}-t", cancellationToken);
+        return await StreamAsync(context, store, ObjectKeys.Thumbnail(photo.AccountId, photoSetId, photoId), photo.ThumbnailBytes, $"{photo.Sha256}-t", Jpeg, cancellationToken);
     }
 
     private static async Task<IResult> StreamAsync(
-        HttpContext context, ObjectStore store, string key, long length, string tag, CancellationToken cancellationToken)
+        HttpContext context, ObjectStore store, string key, long length, string tag, string mediaType, CancellationToken cancellationToken)
     {
         var etag = new EntityTagHeaderValue($"\"{tag}\"");
         context.Response.GetTypedHeaders().ETag = etag;
@@ -149,7 +168,7 @@ internal static class PhotoEndpoints
 
         context.Response.RegisterForDisposeAsync(content);
         context.Response.ContentLength = length;
-        return TypedResults.Stream(content, Jpeg);
+        return TypedResults.Stream(content, mediaType);
     }
 
     private static async Task<Ok<PhotoDetail>> CaptionAsync(

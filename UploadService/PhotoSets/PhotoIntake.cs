@@ -31,7 +31,8 @@ internal sealed partial class PhotoIntake(
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<UploadsContext>();
         var sourceSha256 = Convert.ToHexStringLower(spool.Sha256);
-        if (await FindOrScheduleAsync(db, accountId, photoSetId, photoId, sourceSha256, cancellationToken) is { } known)
+        var (known, keepsOriginal) = await FindOrScheduleAsync(db, accountId, photoSetId, photoId, sourceSha256, cancellationToken);
+        if (known is not null)
         {
             return known with { FileName = fileName };
         }
@@ -43,7 +44,7 @@ internal sealed partial class PhotoIntake(
             return new IntakeOutcome(fileName, Photo: null, PhotoProblems.Of(image.Refusal));
         }
 
-        await StoreAsync(image, accountId, photoSetId, photoId, cancellationToken);
+        await StoreAsync(image, keepsOriginal ? spool : null, accountId, photoSetId, photoId, cancellationToken);
         var photo = new Photo
         {
             Id = photoId,
@@ -59,6 +60,7 @@ internal sealed partial class PhotoIntake(
             Crc32 = Crc32.Of(image.Photo.Span),
             Bytes = image.Photo.Length,
             ThumbnailBytes = image.Thumbnail.Length,
+            OriginalBytes = keepsOriginal ? spool.Length : 0,
             Width = image.Width,
             Height = image.Height,
             Measures = image.Measures,
@@ -66,7 +68,7 @@ internal sealed partial class PhotoIntake(
         return await RecordAsync(db, photo, cancellationToken);
     }
 
-    private async Task<IntakeOutcome?> FindOrScheduleAsync(
+    private async Task<(IntakeOutcome? Known, bool KeepsOriginal)> FindOrScheduleAsync(
         UploadsContext db, Guid accountId, Guid photoSetId, Guid photoId, string sourceSha256, CancellationToken cancellationToken) =>
         await db.AsAccountAsync(
             accountId,
@@ -74,29 +76,32 @@ internal sealed partial class PhotoIntake(
             {
                 if (await db.Photos.AsNoTracking().FirstOrDefaultAsync(photo => photo.PhotoSetId == photoSetId && photo.SourceSha256 == sourceSha256, token) is { } known)
                 {
-                    return new IntakeOutcome(known.FileName, known, Problem: null);
+                    return (new IntakeOutcome(known.FileName, known, Problem: null), false);
                 }
 
-                if (await db.Photos.CountAsync(photo => photo.PhotoSetId == photoSetId, token) >= PhotoSet.MostPhotos)
+                var set = await db.PhotoSets.Where(row => row.Id == photoSetId)
+                    .Select(row => new { row.KeepsOriginals, Photos = db.Photos.Count(photo => photo.PhotoSetId == row.Id) }).FirstOrDefaultAsync(token)
+                    ?? throw PhotoProblems.SetNotFound();
+                if (set.Photos >= PhotoSet.MostPhotos)
                 {
-                    return new IntakeOutcome(FileName: null, Photo: null, PhotoProblems.TooMany);
+                    return (new IntakeOutcome(FileName: null, Photo: null, PhotoProblems.TooMany), false);
                 }
 
                 // A full account is told before its photo is decoded; what is judged here is judged again with the row.
                 if ((await AccountUsage.ReadAsync(db, token)).Refuse(quota.Value, files: 1, bytes: 1, withPending: false) is { } full)
                 {
-                    return new IntakeOutcome(FileName: null, Photo: null, full);
+                    return (new IntakeOutcome(FileName: null, Photo: null, full), false);
                 }
 
                 var grace = ScheduledRemoval.Grace;
-                string[] keys = [ObjectKeys.Photo(accountId, photoSetId, photoId), ObjectKeys.Thumbnail(accountId, photoSetId, photoId)];
+                var keys = ObjectKeys.OfPhoto(accountId, photoSetId, photoId, set.KeepsOriginals);
                 _ = await db.Database.ExecuteSqlAsync(
                     $"""
                      INSERT INTO scheduled_removals (id, account_id, object_key, photo_id, due_at)
                      SELECT gen_random_uuid(), {accountId}, key, {photoId}, clock_timestamp() + {grace} FROM unnest({keys}) AS key
                      """,
                     token);
-                return null;
+                return ((IntakeOutcome?)null, set.KeepsOriginals);
             },
             cancellationToken);
 
@@ -122,16 +127,18 @@ internal sealed partial class PhotoIntake(
         }
     }
 
-    private async Task StoreAsync(ImagingResult image, Guid accountId, Guid photoSetId, Guid photoId, CancellationToken cancellationToken)
+    private async Task StoreAsync(ImagingResult image, PhotoSpool? original, Guid accountId, Guid photoSetId, Guid photoId, CancellationToken cancellationToken)
     {
         using var activity = Source.StartActivity("photo store");
         using var photo = image.OpenPhoto();
         using var thumbnail = image.OpenThumbnail();
+        await using var sent = original?.OpenRead();
         try
         {
             await Task.WhenAll(
                 store.PutAsync(ObjectKeys.Photo(accountId, photoSetId, photoId), photo, photo.Length, Jpeg, cancellationToken),
-                store.PutAsync(ObjectKeys.Thumbnail(accountId, photoSetId, photoId), thumbnail, thumbnail.Length, Jpeg, cancellationToken));
+                store.PutAsync(ObjectKeys.Thumbnail(accountId, photoSetId, photoId), thumbnail, thumbnail.Length, Jpeg, cancellationToken),
+                sent is null ? Task.CompletedTask : store.PutAsync(ObjectKeys.Original(accountId, photoSetId, photoId), sent, sent.Length, $"image/{NameOf(image.Format)}", cancellationToken));
         }
         catch (Exception problem) when (StoreFailures.Is(problem, cancellationToken))
         {
@@ -168,13 +175,13 @@ internal sealed partial class PhotoIntake(
                 }
 
                 await AccountUsage.LockAsync(db, photo.AccountId, token);
-                if ((await AccountUsage.ReadAsync(db, token)).Refuse(quota.Value, files: 1, photo.Bytes + photo.ThumbnailBytes, withPending: false) is { } full)
+                if ((await AccountUsage.ReadAsync(db, token)).Refuse(quota.Value, files: 1, photo.Bytes + photo.ThumbnailBytes + photo.OriginalBytes, withPending: false) is { } full)
                 {
                     return new IntakeOutcome(photo.FileName, Photo: null, full);
                 }
 
                 var canceled = await db.ScheduledRemovals.Where(removal => removal.PhotoId == photo.Id && removal.ClaimedUntil == null).ExecuteDeleteAsync(token);
-                if (canceled != 2)
+                if (canceled != ObjectKeys.OfPhoto(photo.AccountId, photo.PhotoSetId, photo.Id, photo.OriginalBytes > 0).Length)
                 {
                     // It took longer than the grace and the objects are going; the sender may try again.
                     throw PhotoProblems.TooSlow();

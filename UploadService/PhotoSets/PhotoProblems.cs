@@ -59,6 +59,9 @@ internal static class PhotoProblems
     public static ProblemException PhotoNotFound() => new(
         404, "photo_not_found", "There is no such photo in this set.", "Check its id against the set's list of photos.");
 
+    public static ProblemException OriginalNotKept() => new(
+        404, "original_not_kept", "The original of this photo is not kept.", "Read its `content` instead. Originals are kept in sets that were started with `keep_originals`.");
+
     public static ProblemException MultipartRequired() => new(
         415, "multipart_required", "Photos are sent as a form.", "Send multipart/form-data with a boundary, each photo as a file in the field `photos`.");
 

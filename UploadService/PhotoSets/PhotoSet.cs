@@ -17,5 +17,8 @@ internal sealed class PhotoSet
 
     public required string Name { get; set; }
 
+    /// <summary>Whether the files that were sent are kept beside the photos made of them.</summary>
+    public bool KeepsOriginals { get; init; }
+
     public DateTimeOffset CreatedAt { get; init; }
 }

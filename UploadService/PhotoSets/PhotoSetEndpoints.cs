@@ -12,12 +12,14 @@ using Microsoft.Extensions.Options;
 
 namespace Flurrty.UploadService.PhotoSets;
 
+internal sealed record StartPhotoSet(string? Name, bool KeepOriginals = false);
+
 internal sealed record NamePhotoSet(string? Name);
 
-internal sealed record PhotoSetSummary(Guid Id, string Name, int PhotoCount, DateTimeOffset CreatedAt);
+internal sealed record PhotoSetSummary(Guid Id, string Name, int PhotoCount, bool KeepOriginals, DateTimeOffset CreatedAt);
 
 internal sealed record PhotoSetDetail(
-    Guid Id, string Name, int PhotoCount, DateTimeOffset CreatedAt, PhotoSetReport Report, IReadOnlyList<PhotoDetail> Photos, ConsentDetail? Consent);
+    Guid Id, string Name, int PhotoCount, bool KeepOriginals, DateTimeOffset CreatedAt, PhotoSetReport Report, IReadOnlyList<PhotoDetail> Photos, ConsentDetail? Consent);
 
 internal sealed record PhotoSetPage(IReadOnlyList<PhotoSetSummary> Items, string? NextCursor);
 
@@ -30,7 +32,8 @@ internal static class PhotoSetEndpoints
     {
         var sets = routes.MapGroup("/api/photo-sets").WithTags("Photo sets");
         sets.MapPost("", CreateAsync).WithName("CreatePhotoSet").WithSummary("Start a photo set")
-            .WithDescription("Starts an empty set. A training needs 3 to 40 photos in it.")
+            .WithDescription("Starts an empty set. A training needs 3 to 40 photos in it. With `keep_originals` the files that are sent stay beside the photos made of them, with all their metadata, and count towards the quota; "
+                + "without it they are never stored.")
             .ProducesProblem(StatusCodes.Status400BadRequest).ProducesProblem(StatusCodes.Status422UnprocessableEntity);
         sets.MapGet("", ListAsync).WithName("ListPhotoSets").WithSummary("List your photo sets")
             .WithDescription("Newest first. `next_cursor` of one page is `cursor` of the next; it is null on the last.")
@@ -45,9 +48,9 @@ internal static class PhotoSetEndpoints
         return sets;
     }
 
-    private static async Task<Created<PhotoSetSummary>> CreateAsync(NamePhotoSet body, HttpContext context, UploadsContext db, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<Created<PhotoSetSummary>> CreateAsync(StartPhotoSet body, HttpContext context, UploadsContext db, TimeProvider time, CancellationToken cancellationToken)
     {
-        var set = new PhotoSet { Id = Guid.CreateVersion7(time.GetUtcNow()), AccountId = context.GetCaller().AccountId, Name = CheckName(body.Name) };
+        var set = new PhotoSet { Id = Guid.CreateVersion7(time.GetUtcNow()), AccountId = context.GetCaller().AccountId, Name = CheckName(body.Name), KeepsOriginals = body.KeepOriginals };
         await db.AsAccountAsync(
             set.AccountId,
             async token =>
@@ -56,7 +59,7 @@ internal static class PhotoSetEndpoints
                 _ = await db.SaveChangesAsync(token);
             },
             cancellationToken);
-        return TypedResults.Created($"/api/photo-sets/{set.Id}", new PhotoSetSummary(set.Id, set.Name, 0, set.CreatedAt));
+        return TypedResults.Created($"/api/photo-sets/{set.Id}", new PhotoSetSummary(set.Id, set.Name, 0, set.KeepsOriginals, set.CreatedAt));
     }
 
     private static async Task<Ok<PhotoSetPage>> ListAsync(
@@ -71,7 +74,7 @@ internal static class PhotoSetEndpoints
             context.GetCaller().AccountId,
             async token => await db.PhotoSets.AsNoTracking().Where(set => cursor == null || set.Id < cursor)
                 .OrderByDescending(set => set.Id).Take(limit + 1)
-                .Select(set => new PhotoSetSummary(set.Id, set.Name, db.Photos.Count(photo => photo.PhotoSetId == set.Id), set.CreatedAt))
+                .Select(set => new PhotoSetSummary(set.Id, set.Name, db.Photos.Count(photo => photo.PhotoSetId == set.Id), set.KeepsOriginals, set.CreatedAt))
                 .ToListAsync(token),
             cancellationToken);
         var next = sets.Count > limit ? sets[limit - 1].Id.ToString() : null;
@@ -90,7 +93,7 @@ internal static class PhotoSetEndpoints
                 var trigger = await db.Seals.Where(seal => seal.PhotoSetId == photoSetId).OrderByDescending(seal => seal.Id).Select(seal => seal.TriggerWord).FirstOrDefaultAsync(token);
                 var inspection = Inspection.Of(photos, faces, trigger);
                 return new PhotoSetDetail(
-                    set.Id, set.Name, photos.Count, set.CreatedAt, inspection.Set, [.. photos.Select(photo => PhotoDetail.Of(photo, inspection.Photos[photo.Id]))],
+                    set.Id, set.Name, photos.Count, set.KeepsOriginals, set.CreatedAt, inspection.Set, [.. photos.Select(photo => PhotoDetail.Of(photo, inspection.Photos[photo.Id]))],
                     consent is null ? null : ConsentDetail.Of(consent, text.Value));
             },
             cancellationToken));
@@ -106,7 +109,7 @@ internal static class PhotoSetEndpoints
                 var set = await db.PhotoSets.FirstOrDefaultAsync(row => row.Id == photoSetId, token) ?? throw PhotoProblems.SetNotFound();
                 set.Name = name;
                 _ = await db.SaveChangesAsync(token);
-                return new PhotoSetSummary(set.Id, set.Name, await db.Photos.CountAsync(photo => photo.PhotoSetId == photoSetId, token), set.CreatedAt);
+                return new PhotoSetSummary(set.Id, set.Name, await db.Photos.CountAsync(photo => photo.PhotoSetId == photoSetId, token), set.KeepsOriginals, set.CreatedAt);
             },
             cancellationToken));
     }

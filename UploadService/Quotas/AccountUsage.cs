@@ -18,7 +18,7 @@ internal sealed record AccountUsage(int Files, long Bytes, int PendingFiles, lon
         await db.Database.SqlQuery<AccountUsage>(
             $"""
              SELECT stored.files AS "Files", stored.bytes AS "Bytes", pending.files AS "PendingFiles", pending.bytes AS "PendingBytes"
-             FROM (SELECT count(*)::integer AS files, coalesce(sum(bytes + thumbnail_bytes), 0)::bigint AS bytes FROM photos) stored,
+             FROM (SELECT count(*)::integer AS files, coalesce(sum(bytes + thumbnail_bytes + original_bytes), 0)::bigint AS bytes FROM photos) stored,
                   (SELECT count(*)::integer AS files, coalesce(sum(bytes), 0)::bigint AS bytes FROM pending_uploads
                    WHERE photo_id IS NULL AND refusal IS NULL AND expires_at > clock_timestamp()) pending
              """).SingleAsync(cancellationToken);

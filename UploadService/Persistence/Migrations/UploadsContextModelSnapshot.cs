@@ -404,6 +404,10 @@ namespace Flurrty.UploadService.Persistence.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("missing_since");
 
+                    b.Property<long>("OriginalBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("original_bytes");
+
                     b.Property<Guid>("PhotoSetId")
                         .HasColumnType("uuid")
                         .HasColumnName("photo_set_id");
@@ -474,6 +478,10 @@ namespace Flurrty.UploadService.Persistence.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("created_at")
                         .HasDefaultValueSql("now()");
+
+                    b.Property<bool>("KeepsOriginals")
+                        .HasColumnType("boolean")
+                        .HasColumnName("keeps_originals");
 
                     b.Property<string>("Name")
                         .IsRequired()

@@ -69,7 +69,7 @@ internal static class StoreChecks
                 _ = await sweeper.SweepAsync(CancellationToken.None);
                 var named = await QueryAsync(superuser, """
                     SELECT replace(account_id::text, '-', '') || '/' || replace(photo_set_id::text, '-', '') || '/' || replace(id::text, '-', '') || ending
-                    FROM photos, unnest(ARRAY['.jpg', '.thumbnail.jpg']) AS ending
+                    FROM photos, unnest(ARRAY['.jpg', '.thumbnail.jpg', '.original']) AS ending WHERE ending <> '.original' OR original_bytes > 0
                     UNION SELECT object_key FROM sealed_photos UNION SELECT object_key FROM datasets
                     """);
                 var stored = await uploads.KeysAsync();
