@@ -38,6 +38,12 @@ internal sealed class PhotoNormalizer(Version libraryVersion)
         try
         {
             using var photo = Decode(format, structure, request, bytes, file.Length);
+            var damage = format == PhotoFormat.Jpeg ? DamageIn(VipsLibrary.TakeError()) : PhotoRefusal.None;
+            if (damage != PhotoRefusal.None)
+            {
+                return NormalizedImage.Refused(damage, "the decoder filled in what is damaged");
+            }
+
             return Encode(photo, format, structure, request);
         }
         catch (VipsException problem)
@@ -180,6 +186,12 @@ internal sealed class PhotoNormalizer(Version libraryVersion)
             throw;
         }
     }
+
+    // libjpeg paints grey or noise over what it cannot read and only warns. Extraneous bytes, which some cameras write, do no harm.
+    private static PhotoRefusal DamageIn(string warnings) =>
+        warnings.Contains("bad Huffman code", StringComparison.OrdinalIgnoreCase) || warnings.Contains("instead of RST", StringComparison.OrdinalIgnoreCase) ? PhotoRefusal.Unreadable
+        : SaysTruncated(warnings) ? PhotoRefusal.Truncated
+        : PhotoRefusal.None;
 
     private static bool SaysTruncated(string message) =>
         message.Contains("premature end", StringComparison.OrdinalIgnoreCase)

@@ -68,6 +68,10 @@ internal static class HostileFiles
         new("JPEG declared 65500 by 65500", TooManyPixels, "jpeg", static () => JpegDeclared(65500, 65500)),
         new("JPEG of 36 real megapixels, progressive", TooManyPixels, "jpeg", static () => TestPhotos.Jpeg(6000, 6000, 20, options: "interlace=true")),
         new("JPEG of 62 real megapixels", TooManyPixels, "jpeg", static () => TestPhotos.Jpeg(7900, 7900, 21)),
+        // The decoder would paint over what is missing or damaged.
+        new("JPEG declared higher than it is", Truncated, "jpeg", static () => JpegDeclared(640, 1000)),
+        new("JPEG with bad codes", Truncated, "jpeg", static () => WithBadCodes(Jpeg())),
+        new("JPEG whose restarts are out of order", Unreadable, "jpeg", static () => WithWrongRestart(TestPhotos.Jpeg(640, 480, 28, options: "restart_interval=10"))),
         new("JPEG without height", Unreadable, "jpeg", static () => JpegDeclared(640, 0)),
         new("JPEG of a lossless kind", Unreadable, "jpeg", static () => Patched(Jpeg(), FrameOf(Jpeg()) + 1, 0xC3)),
         new("JPEG with twelve bits", Unreadable, "jpeg", static () => Patched(Jpeg(), FrameOf(Jpeg()) + 4, 12)),
@@ -131,8 +135,7 @@ internal static class HostileFiles
         new("JPEG whose ICC profile says it has four gigabytes", Good, "jpeg", static () => WithSegment(Jpeg(), 0xE2, IccProfile(uint.MaxValue, 1))),
         new("JPEG whose ICC profile says it has four billion tags", Good, "jpeg", static () => WithSegment(Jpeg(), 0xE2, IccProfile(200, uint.MaxValue))),
         new("JPEG, the 200th part of 255 of an ICC profile", Good, "jpeg", static () => WithSegment(Jpeg(), 0xE2, [.. "ICC_PROFILE\0"u8, 200, 255, .. new byte[100]])),
-        // The decoder fills what is missing with grey; there is an end marker, so nothing is cut off.
-        new("JPEG declared higher than it is", Good, "jpeg", static () => JpegDeclared(640, 1000)),
+        new("JPEG with twenty bytes too many before its end", Good, "jpeg", static () => [.. Jpeg()[..^2], .. new byte[20], 0xFF, 0xD9]),
         new("JPEG, progressive", Good, "jpeg", static () => TestPhotos.Jpeg(640, 480, 27, options: "interlace=true")),
         new("JPEG in CMYK", Good, "jpeg", static () => TestPhotos.Changed(Jpeg(), "colourspace", "space=cmyk", "jpegsave_buffer", "Q=90")),
         new("JPEG in grey", Good, "jpeg", static () => TestPhotos.Changed(Jpeg(), "colourspace", "space=b-w", "jpegsave_buffer", "Q=90")),
@@ -201,6 +204,20 @@ internal static class HostileFiles
 
     /// <summary>Where the frame header of a baseline JPEG is.</summary>
     private static int FrameOf(byte[] jpeg) => jpeg.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xFF, 0xC0]);
+
+    // Sixteen ones are no code of any table; a byte of ones is followed by a zero so that it is no marker.
+    private static byte[] WithBadCodes(byte[] jpeg)
+    {
+        var copy = jpeg.ToArray();
+        for (var at = copy.Length / 2; at < (copy.Length / 2) + 100; at += 2)
+        {
+            (copy[at], copy[at + 1]) = (0xFF, 0x00);
+        }
+
+        return copy;
+    }
+
+    private static byte[] WithWrongRestart(byte[] jpeg) => Patched(jpeg, jpeg.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xFF, 0xD2]) + 1, 0xD6);
 
     private static byte[] JpegDeclared(ushort width, ushort height)
     {
