@@ -162,7 +162,7 @@ internal sealed partial class PhotoIntake(
                 var others = await db.Photos.AsNoTracking().Where(other => other.PhotoSetId == photo.PhotoSetId)
                     .GroupBy(_ => 1)
                     .Select(group => new { Count = group.Count(), Twins = group.Count(other => other.SourceSha256 == photo.SourceSha256) })
-                    .FirstOrDefaultAsync(token);
+                    .SingleOrDefaultAsync(token);
                 if (others is { Twins: > 0 })
                 {
                     var twin = await db.Photos.AsNoTracking().FirstAsync(other => other.PhotoSetId == photo.PhotoSetId && other.SourceSha256 == photo.SourceSha256, token);
