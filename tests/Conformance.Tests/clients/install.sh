@@ -3,6 +3,10 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
+# Several test classes ask for the clients at the same moment.
+exec 9<package.json
+flock 9
+
 wanted=$(sha256sum package.json)
 if [[ -f node_modules/.installed && "$(cat node_modules/.installed)" == "$wanted" ]]; then
   exit 0
