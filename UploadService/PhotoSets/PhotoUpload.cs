@@ -24,6 +24,7 @@ internal sealed class PhotoUpload(PhotoIntake intake, PhotoSlots slots, IOptions
         using var requestSlots = new SemaphoreSlim(_options.ConcurrentPhotosPerRequest);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var outcomes = new List<Task<IntakeOutcome>>();
+        var ids = new OrderedIds(time);
         try
         {
             while (await NextAsync(reader, cancellationToken) is { } section)
@@ -39,7 +40,7 @@ internal sealed class PhotoUpload(PhotoIntake intake, PhotoSlots slots, IOptions
                     break;
                 }
 
-                outcomes.Add(await TakeAsync(accountId, photoSetId, fileName, section, requestSlots, ending.Token));
+                outcomes.Add(await TakeAsync(accountId, photoSetId, fileName, section, ids, requestSlots, ending.Token));
             }
 
             return await Task.WhenAll(outcomes);
@@ -54,7 +55,7 @@ internal sealed class PhotoUpload(PhotoIntake intake, PhotoSlots slots, IOptions
 
     /// <summary>Receives one file; what follows runs on while the next arrives.</summary>
     private async Task<Task<IntakeOutcome>> TakeAsync(
-        Guid accountId, Guid photoSetId, string? fileName, MultipartSection section, SemaphoreSlim requestSlots, CancellationToken cancellationToken)
+        Guid accountId, Guid photoSetId, string? fileName, MultipartSection section, OrderedIds ids, SemaphoreSlim requestSlots, CancellationToken cancellationToken)
     {
         await requestSlots.WaitAsync(cancellationToken);
         PhotoSpool? spool = null;
@@ -71,7 +72,7 @@ internal sealed class PhotoUpload(PhotoIntake intake, PhotoSlots slots, IOptions
             }
 
             // Ids grow with the order of the form, whichever photo is stored first.
-            return FinishAsync(Guid.CreateVersion7(time.GetUtcNow()));
+            return FinishAsync(ids.Next());
         }
         catch
         {
