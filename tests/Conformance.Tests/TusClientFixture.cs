@@ -81,7 +81,7 @@ public sealed class TusClientFixture : IAsyncLifetime
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        using var limit = new CancellationTokenSource(Deadline.Journey);
         try
         {
             await process.WaitForExitAsync(limit.Token);

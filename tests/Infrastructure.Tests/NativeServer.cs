@@ -6,7 +6,6 @@ namespace Flurrty.Infrastructure.Tests;
 /// <summary>One server script of eng/native on a data directory and a port; it may be started and ended any number of times.</summary>
 internal abstract class NativeServer : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private static readonly string Repository = FindRepository();
     private readonly string _script;
     private readonly ConcurrentQueue<string> _output = new();
@@ -53,10 +52,10 @@ internal abstract class NativeServer : IAsyncDisposable
     internal async Task StartAndKillAsync(Func<bool> moment)
     {
         Launch();
-        var watch = Stopwatch.StartNew();
+        var start = TimeProvider.System.GetTimestamp();
         while (!moment())
         {
-            Assert.True(watch.Elapsed < Patience && !_process!.HasExited, $"The moment for the kill did not come:\n{Output}");
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < Deadline.Journey && !_process!.HasExited, $"The moment for the kill did not come:\n{Output}");
             await Task.Delay(5);
         }
 
@@ -68,7 +67,7 @@ internal abstract class NativeServer : IAsyncDisposable
     {
         Launch(without);
         await ExitAsync();
-        using var deadline = new CancellationTokenSource(Patience);
+        using var deadline = new CancellationTokenSource(Deadline.Journey);
         await _process!.WaitForExitAsync(deadline.Token);
         return _process.ExitCode;
     }
@@ -99,14 +98,16 @@ internal abstract class NativeServer : IAsyncDisposable
         await ExitAsync();
     }
 
-    internal async Task NothingIsLeftAsync(TimeSpan within)
+    /// <summary>Waits until all processes are gone; with a promise, for no longer than that of a machine that has nothing else to do.</summary>
+    internal Task NothingIsLeftAsync(TimeSpan? promised = null)
     {
-        var watch = Stopwatch.StartNew();
-        while (Processes.StillAlive(_processes) is { Count: > 0 } left)
-        {
-            Assert.True(watch.Elapsed < within, $"Still alive {within} later: {string.Join(' ', left)} of {string.Join(' ', _processes)}\n{Output}");
-            await Task.Delay(50);
-        }
+        const string What = "none of the server's processes is alive";
+        return promised is { } within
+            ? Deadline.PromiseAsync(What, within, LookAsync, static state => state is null)
+            : Deadline.WaitAsync(What, LookAsync, static state => state is null);
+
+        Task<string?> LookAsync() => Task.FromResult(
+            Processes.StillAlive(_processes) is { Count: > 0 } left ? $"{string.Join(' ', left)} of {string.Join(' ', _processes)}\n{Output}" : null);
     }
 
     public async ValueTask DisposeAsync()
@@ -117,7 +118,7 @@ internal abstract class NativeServer : IAsyncDisposable
             _process.Dispose();
         }
 
-        await NothingIsLeftAsync(Patience);
+        await NothingIsLeftAsync();
         var link = Directory.Exists(Data) ? (DirectoryInfo?)new DirectoryInfo(Data).ResolveLinkTarget(returnFinalTarget: true) : null;
         Directory.Delete(_home, recursive: true);
         link?.Delete(recursive: true);
@@ -152,33 +153,26 @@ internal abstract class NativeServer : IAsyncDisposable
     /// <summary>Waits for the script alone: WaitForExitAsync would wait for everybody who holds its output as well.</summary>
     private async Task<int> ExitAsync()
     {
-        var watch = Stopwatch.StartNew();
-        while (!_process!.HasExited)
-        {
-            Assert.True(watch.Elapsed < Patience, $"{_script} still runs:\n{Output}");
-            await Task.Delay(20);
-        }
-
-        return _process.ExitCode;
+        _ = await Deadline.WaitAsync($"{_script} ends", () => Task.FromResult(_process!.HasExited ? null : Output), static state => state is null);
+        return _process!.ExitCode;
     }
 
-    private async Task EventuallyAsync(Func<Task> attempt)
-    {
-        var watch = Stopwatch.StartNew();
-        while (true)
+    private async Task EventuallyAsync(Func<Task> attempt) => await Deadline.WaitAsync(
+        $"{_script} is ready",
+        Deadline.Journey,
+        async () =>
         {
             try
             {
                 await attempt();
-                return;
+                return null;
             }
             catch (Exception error) when (_process is { HasExited: false })
             {
-                Assert.True(watch.Elapsed < Patience, $"{_script} is not ready: {error}\n{Output}");
-                await Task.Delay(50);
+                return $"{error}\n{Output}";
             }
-        }
-    }
+        },
+        static state => state is null);
 
     /// <summary>The number of the user whom the data belongs to.</summary>
     internal async Task<string> OwnerAsync()

@@ -12,7 +12,6 @@ namespace Flurrty.Messaging.Tests;
 /// <summary>The outbox and the inbox over a real PostgreSQL and a real RabbitMQ.</summary>
 public sealed class OutboxTests(OutboxTests.Servers servers) : IClassFixture<OutboxTests.Servers>
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
     private static readonly Guid Account = Guid.NewGuid();
 
     [Fact]
@@ -22,7 +21,7 @@ public sealed class OutboxTests(OutboxTests.Servers servers) : IClassFixture<Out
         var note = Guid.NewGuid();
         await SendAsync(host, note, commit: true);
         await WaitForNoteAsync(host, note);
-        await WaitAsync("the outbox is empty", async () => await CountAsync(host, db => db.Set<OutboxMessage>().CountAsync()) == 0);
+        await Deadline.WaitAsync("the outbox is empty", async () => await CountAsync(host, db => db.Set<OutboxMessage>().CountAsync()) == 0);
         await host.StopAsync();
     }
 
@@ -102,7 +101,7 @@ public sealed class OutboxTests(OutboxTests.Servers servers) : IClassFixture<Out
         using var request = source.StartActivity("request");
         Assert.NotNull(request);
         await SendAsync(host, Guid.NewGuid(), commit: true);
-        Assert.Equal(request.TraceId, await delivered.Task.WaitAsync(Limit));
+        Assert.Equal(request.TraceId, await delivered.Task.WaitAsync(Deadline.Step));
         await host.StopAsync();
     }
 
@@ -132,23 +131,13 @@ public sealed class OutboxTests(OutboxTests.Servers servers) : IClassFixture<Out
     }
 
     private static Task WaitForNoteAsync(IHost host, Guid note) =>
-        WaitAsync($"note {note} was written", async () => await CountAsync(host, db => db.Notes.CountAsync(row => row.Id == note)) == 1);
+        Deadline.WaitAsync($"note {note} was written", async () => await CountAsync(host, db => db.Notes.CountAsync(row => row.Id == note)) == 1);
 
     private static async Task<int> CountAsync(IHost host, Func<NotesContext, Task<int>> count, Guid? account = null)
     {
         await using var scope = host.Services.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<NotesContext>();
         return await db.AsAccountAsync(account ?? Account, _ => count(db), CancellationToken.None);
-    }
-
-    private static async Task WaitAsync(string what, Func<Task<bool>> look)
-    {
-        var start = TimeProvider.System.GetTimestamp();
-        while (!await look())
-        {
-            Assert.True(TimeProvider.System.GetElapsedTime(start) < Limit, $"Not within {Limit}: {what}");
-            await Task.Delay(TimeSpan.FromMilliseconds(50));
-        }
     }
 
     private async Task<IHost> StartAsync(string? broker = null)
@@ -165,7 +154,7 @@ public sealed class OutboxTests(OutboxTests.Servers servers) : IClassFixture<Out
         var host = builder.Build();
         await host.StartAsync();
         // A bus that is stopped before it has started goes on starting, and would take the next test's messages.
-        await host.Services.GetRequiredService<IBusControl>().WaitForHealthStatus(BusHealthStatus.Healthy, Limit);
+        await host.Services.GetRequiredService<IBusControl>().WaitForHealthStatus(BusHealthStatus.Healthy, Deadline.Journey);
         return host;
     }
 

@@ -7,8 +7,6 @@ namespace Flurrty.NativeInfrastructure;
 /// <summary>An S3 store with an account for each service; access keys are <c>account:service</c>.</summary>
 public sealed class NativeObjectStore : IAsyncDisposable
 {
-    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
-
     private readonly NativeServer _server;
     private readonly int _port;
     private readonly Dictionary<string, string> _secrets;
@@ -34,7 +32,7 @@ public sealed class NativeObjectStore : IAsyncDisposable
             ["FLURRTY_S3_PORT"] = $"{port}",
             ["FLURRTY_S3_USERS"] = string.Join(' ', secrets.Select(account => $"{account.Key}:service={account.Value}")),
         };
-        var server = await NativeServer.StartAsync("s3.sh", directory, variables, IsReadyAsync, StartTimeout);
+        var server = await NativeServer.StartAsync("s3.sh", directory, variables, IsReadyAsync);
         return new NativeObjectStore(server, port, secrets);
 
         // The store answers before it can keep anything, so it is ready when it has kept something.
@@ -85,6 +83,6 @@ public sealed class NativeObjectStore : IAsyncDisposable
             AuthenticationRegion = "us-east-1",
             UseHttp = true,
             MaxErrorRetry = maxRetries,
-            Timeout = TimeSpan.FromSeconds(30),
+            Timeout = Deadline.Step,
         });
 }

@@ -6,8 +6,6 @@ namespace Flurrty.NativeInfrastructure;
 /// <summary>A PostgreSQL server with its three roles for each database, as the topology has it.</summary>
 public sealed class NativePostgres : IAsyncDisposable
 {
-    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
-
     private readonly NativeServer _server;
     private readonly int _port;
     private readonly string _superuserPassword;
@@ -47,7 +45,7 @@ public sealed class NativePostgres : IAsyncDisposable
             }
         }
 
-        var server = await NativeServer.StartAsync("postgres.sh", directory, variables, IsReadyAsync, StartTimeout);
+        var server = await NativeServer.StartAsync("postgres.sh", directory, variables, IsReadyAsync);
         return new NativePostgres(server, port, superuserPassword, passwords);
 
         // The rights on the schema are the last thing that the script gives.

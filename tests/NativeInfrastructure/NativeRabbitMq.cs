@@ -5,8 +5,6 @@ namespace Flurrty.NativeInfrastructure;
 /// <summary>A RabbitMQ node with a user for each service.</summary>
 public sealed class NativeRabbitMq : IAsyncDisposable
 {
-    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(90);
-
     private readonly NativeServer _server;
     private readonly int _port;
     private readonly Dictionary<string, string> _passwords;
@@ -32,7 +30,7 @@ public sealed class NativeRabbitMq : IAsyncDisposable
             ["FLURRTY_RABBITMQ_PORT"] = $"{port}",
             ["FLURRTY_RABBITMQ_USERS"] = string.Join(' ', passwords.Select(user => $"{user.Key}:{user.Value}")),
         };
-        var server = await NativeServer.StartAsync("rabbitmq.sh", directory, variables, IsReadyAsync, StartTimeout);
+        var server = await NativeServer.StartAsync("rabbitmq.sh", directory, variables, IsReadyAsync);
         return new NativeRabbitMq(server, port, passwords);
 
         async Task IsReadyAsync()

@@ -16,23 +16,19 @@ public sealed partial class NativeServer : IAsyncDisposable
     private const int LongestTail = 16 * 1024;
     private static int _lastPort = Random.Shared.Next();
 
-    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(15);
-
     private readonly Func<Task> _isReady;
-    private readonly TimeSpan _timeout;
     private readonly StringBuilder _output = new();
     private readonly string _script;
     private readonly IReadOnlyDictionary<string, string> _variables;
     private TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Process? _process;
 
-    private NativeServer(string script, string directory, IReadOnlyDictionary<string, string> variables, Func<Task> isReady, TimeSpan timeout)
+    private NativeServer(string script, string directory, IReadOnlyDictionary<string, string> variables, Func<Task> isReady)
     {
         _script = script;
         Directory = directory;
         _variables = variables;
         _isReady = isReady;
-        _timeout = timeout;
     }
 
     /// <summary>The server's data.</summary>
@@ -88,9 +84,9 @@ public sealed partial class NativeServer : IAsyncDisposable
 
     /// <summary>Starts a script of eng/native and waits until <paramref name="isReady"/> succeeds.</summary>
     internal static async Task<NativeServer> StartAsync(
-        string script, string directory, IReadOnlyDictionary<string, string> variables, Func<Task> isReady, TimeSpan timeout)
+        string script, string directory, IReadOnlyDictionary<string, string> variables, Func<Task> isReady)
     {
-        var server = new NativeServer(script, directory, variables, isReady, timeout);
+        var server = new NativeServer(script, directory, variables, isReady);
         try
         {
             await server.StartAsync();
@@ -127,7 +123,7 @@ public sealed partial class NativeServer : IAsyncDisposable
 
         try
         {
-            await _ended.Task.WaitAsync(StopTimeout);
+            await _ended.Task.WaitAsync(Deadline.Step);
         }
         catch (TimeoutException)
         {
@@ -209,32 +205,26 @@ public sealed partial class NativeServer : IAsyncDisposable
         }
     }
 
-    private async Task WaitAsync()
-    {
-        var start = Stopwatch.GetTimestamp();
-        while (true)
+    private async Task WaitAsync() => await Deadline.WaitAsync(
+        $"{_script} is ready",
+        Deadline.Journey,
+        async () =>
         {
             try
             {
                 await _isReady();
-                return;
+                return null;
+            }
+            catch (Exception problem) when (_ended.Task.IsCompleted)
+            {
+                throw new InvalidOperationException($"{_script} ended before it was ready:\n{Output}", problem);
             }
             catch (Exception problem)
             {
-                if (_ended.Task.IsCompleted)
-                {
-                    throw new InvalidOperationException($"{_script} ended before it was ready:\n{Output}", problem);
-                }
-
-                if (Stopwatch.GetElapsedTime(start) > _timeout)
-                {
-                    throw new TimeoutException($"{_script} was not ready after {_timeout.TotalSeconds:0} s ({problem.Message}):\n{Output}", problem);
-                }
+                return $"{problem.Message}\n{Output}";
             }
-
-            await Task.Delay(100);
-        }
-    }
+        },
+        static state => state is null);
 
     private void Note(string? line)
     {

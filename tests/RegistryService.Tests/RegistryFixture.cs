@@ -19,8 +19,6 @@ public sealed class RegistryFixture : IAsyncLifetime
 {
     private const string NoBroker = "amqp://nobody:nothing@127.0.0.1:1/";
 
-    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(30);
-
     private readonly TicketKeys _gatewayKeys = new();
     private readonly TicketKeys _registryKeys = new();
     private readonly List<RegistryInstance> _instances = [];
@@ -120,13 +118,6 @@ public sealed class RegistryFixture : IAsyncLifetime
         return identity;
     }
 
-    internal static async Task WaitAsync(Func<Task<bool>> condition, Func<string> state)
-    {
-        using var deadline = new CancellationTokenSource(Deadline);
-        while (!await condition())
-        {
-            Assert.False(deadline.IsCancellationRequested, $"This never became true. Last seen: {state()}");
-            await Task.Delay(50);
-        }
-    }
+    internal static Task WaitAsync(Func<Task<bool>> condition, Func<string> state) => Deadline.WaitAsync(
+        "the condition is met", async () => (Met: await condition(), Seen: state()), static look => look.Met);
 }

@@ -294,7 +294,7 @@ public sealed class FaultTests
         var read = sandbox.Replicate.GetAsync("/v1/account");
         await sandbox.Replicate.HeldAsync(fault);
 
-        await sandbox.StopAsync().WaitAsync(TimeSpan.FromSeconds(20));
+        await sandbox.StopAsync().WaitAsync(Deadline.Step);
 
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => read);
     }

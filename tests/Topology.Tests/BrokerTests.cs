@@ -5,22 +5,20 @@ namespace Flurrty.Topology.Tests;
 /// <summary>The broker away, and the broker that lost everything.</summary>
 public sealed class BrokerTests
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(180);
-
     [Fact]
     public async Task Identity_RequestedWhileTheBrokerIsAway_IsAcceptedAndTrainedLater()
     {
         await using var topology = await RunningTopology.StartAsync();
         var set = await topology.UploadAsync(topology.Client);
         await topology.CommandAsync("rabbitmq", "resource-stop");
-        await Deadline.WaitAsync("rabbitmq stopped", TimeSpan.FromSeconds(30), () => Task.FromResult(topology.PidsOf("rabbitmq").Count == 0));
+        await Deadline.WaitAsync("rabbitmq stopped", Deadline.Step, () => Task.FromResult(topology.PidsOf("rabbitmq").Count == 0));
 
         var id = await topology.RequestIdentityAsync(topology.Client, set);
         Assert.Equal("pending", (string?)(await topology.GetAsync(topology.Client, $"/api/identities/{id}"))["status"]);
         Assert.Empty(await topology.InvoiceAsync());
 
         await topology.CommandAsync("rabbitmq", "resource-start");
-        var identity = await topology.WaitForEndAsync(topology.Client, id, Limit);
+        var identity = await topology.WaitForEndAsync(topology.Client, id, Deadline.Journey);
         Assert.True((string?)identity["status"] == "ready", identity.ToJsonString());
         Assert.Single(await topology.InvoiceAsync());
     }
@@ -39,7 +37,7 @@ public sealed class BrokerTests
         }
 
         await topology.CommandAsync("rabbitmq", "resource-stop");
-        await Deadline.WaitAsync("rabbitmq stopped", TimeSpan.FromSeconds(30), () => Task.FromResult(topology.PidsOf("rabbitmq").Count == 0));
+        await Deadline.WaitAsync("rabbitmq stopped", Deadline.Step, () => Task.FromResult(topology.PidsOf("rabbitmq").Count == 0));
         using (var remove = Process.Start("rm", ["-rf", Path.Combine(topology.DataDirectory, "rabbitmq")]))
         {
             await remove.WaitForExitAsync();
@@ -48,7 +46,7 @@ public sealed class BrokerTests
         await topology.CommandAsync("rabbitmq", "resource-start");
         foreach (var id in ids)
         {
-            var identity = await topology.WaitForEndAsync(topology.Client, id, Limit);
+            var identity = await topology.WaitForEndAsync(topology.Client, id, Deadline.Journey);
             Assert.True((string?)identity["status"] == "ready", identity.ToJsonString());
         }
 

@@ -11,8 +11,6 @@ namespace Flurrty.Topology.Tests;
 public sealed partial class KillTests(KillTests.Shared shared) : IClassFixture<KillTests.Shared>
 {
     private const string Create = "/v1/models/*/*/versions/*/trainings";
-    private static readonly TimeSpan ReachLimit = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(180);
 
     /// <summary>Where to kill: the Sandbox by method and path, the database and the broker by a text in what the service sends.</summary>
     private static readonly KillPoint[] Points =
@@ -65,7 +63,7 @@ public sealed partial class KillTests(KillTests.Shared shared) : IClassFixture<K
         var topology = shared.Topology;
         var (_, where, method, text, isAfter) = Points.Single(candidate => candidate.Name == point);
         var runsBefore = (await topology.InvoiceAsync()).Count;
-        await topology.Notifications.WaitForResourceHealthyAsync("training").WaitAsync(ReachLimit);
+        await topology.Notifications.WaitForResourceHealthyAsync("training").WaitAsync(Deadline.Journey);
         var set = await topology.UploadAsync(topology.Client, point, photos: 3);
 
         Func<Task> reached;
@@ -80,7 +78,7 @@ public sealed partial class KillTests(KillTests.Shared shared) : IClassFixture<K
             });
             reached = () => Deadline.WaitAsync(
                 $"the Sandbox holds {method} {text}",
-                ReachLimit,
+                Deadline.Journey,
                 () => topology.GetAsync(topology.SandboxAdmin, $"/admin/faults/{fault["id"]}"),
                 static state => state["holding"] is JsonValue holding && (holding.TryGetValue<bool>(out var flag) ? flag : (int)holding > 0));
             release = async () =>
@@ -92,7 +90,7 @@ public sealed partial class KillTests(KillTests.Shared shared) : IClassFixture<K
         {
             var choke = where == Where.Database ? shared.Database : shared.Broker;
             var parked = choke.ParkAsync(text, isAfter);
-            reached = () => parked.WaitAsync(ReachLimit);
+            reached = () => parked.WaitAsync(Deadline.Journey);
             release = () =>
             {
                 choke.Drop();
@@ -106,14 +104,14 @@ public sealed partial class KillTests(KillTests.Shared shared) : IClassFixture<K
         using (var training = Process.GetProcessById(pid))
         {
             training.Kill();
-            await training.WaitForExitAsync().WaitAsync(ReachLimit);
+            await training.WaitForExitAsync().WaitAsync(Deadline.Journey);
         }
 
         await release();
-        await Deadline.WaitAsync("training is seen to have ended", ReachLimit, () => Task.FromResult(topology.PidsOf("training").Count == 0));
+        await Deadline.WaitAsync("training is seen to have ended", Deadline.Journey, () => Task.FromResult(topology.PidsOf("training").Count == 0));
         await topology.CommandAsync("training", "resource-start");
 
-        var identity = await topology.WaitForEndAsync(topology.Client, id, EndLimit);
+        var identity = await topology.WaitForEndAsync(topology.Client, id, Deadline.Journey);
         Assert.True((string?)identity["status"] == "ready", $"{point}: {identity.ToJsonString()}");
         var invoice = await topology.InvoiceAsync();
         Assert.True(invoice.Count == runsBefore + 1, $"{point}: {invoice.ToJsonString()}");

@@ -7,8 +7,6 @@ namespace Flurrty.Topology.Tests;
 /// <summary>The whole path, and the one trace through it.</summary>
 public sealed class PathTests
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
-
     [Fact]
     public async Task Identity_InStrictMode_BecomesReadyWithOneRun()
     {
@@ -47,13 +45,13 @@ public sealed class PathTests
         await using var topology = await RunningTopology.StartAsync(withDashboard: true);
         var set = await topology.UploadAsync(topology.Client);
         var id = await topology.RequestIdentityAsync(topology.Client, set);
-        var identity = await topology.WaitForEndAsync(topology.Client, id, Limit);
+        var identity = await topology.WaitForEndAsync(topology.Client, id, Deadline.Journey);
         Assert.True((string?)identity["status"] == "ready", identity.ToJsonString());
 
         using var dashboard = topology.DashboardClient();
         var seen = await Deadline.WaitAsync(
             "the trace of POST /api/identities is complete",
-            TimeSpan.FromSeconds(30),
+            Deadline.Step,
             async () => new Seen(await TraceOfAsync(dashboard, "gateway", "POST /api/identities/{**rest}")),
             static seen => Missing(seen.Spans).Length == 0);
         Assert.Single(seen.Spans.Select(static span => span.TraceId).Distinct(StringComparer.Ordinal));
@@ -64,7 +62,7 @@ public sealed class PathTests
     {
         var set = await topology.UploadAsync(topology.Client);
         var id = await topology.RequestIdentityAsync(topology.Client, set);
-        var identity = await topology.WaitForEndAsync(topology.Client, id, Limit);
+        var identity = await topology.WaitForEndAsync(topology.Client, id, Deadline.Journey);
 
         Assert.True((string?)identity["status"] == "ready", identity.ToJsonString());
         Assert.Equal(100, (int)identity["progress"]!);

@@ -30,7 +30,7 @@ public sealed class ProcessTests
             return Task.CompletedTask;
         });
         var pids = await Deadline.WaitAsync(
-            "two replicas run", TimeSpan.FromSeconds(30), () => Task.FromResult(topology.PidsOf("registry")), static pids => pids.Distinct().Count() == 2);
+            "two replicas run", Deadline.Journey, () => Task.FromResult(topology.PidsOf("registry")), static pids => pids.Distinct().Count() == 2);
         Assert.Equal(2, pids.Count);
         var endpoint = topology.App.GetEndpoint("registry", "http");
 
@@ -41,7 +41,7 @@ public sealed class ProcessTests
         }
 
         using var client = new HttpClient { BaseAddress = endpoint };
-        await Deadline.WaitAsync("the other replica answers", TimeSpan.FromSeconds(20), async () =>
+        await Deadline.WaitAsync("the other replica answers", Deadline.Step, async () =>
         {
             try
             {
@@ -63,7 +63,7 @@ public sealed class ProcessTests
         var before = Assert.Single(topology.PidsOf("registry"));
         var endpoint = topology.App.GetEndpoint("registry", "http");
         await topology.CommandAsync("registry", "resource-restart");
-        await topology.Notifications.WaitForResourceHealthyAsync("registry").WaitAsync(TimeSpan.FromSeconds(60));
+        await topology.Notifications.WaitForResourceHealthyAsync("registry").WaitAsync(Deadline.Journey);
         var after = Assert.Single(topology.PidsOf("registry"));
         Assert.NotEqual(before, after);
         Assert.Equal(endpoint, topology.App.GetEndpoint("registry", "http"));
@@ -95,7 +95,7 @@ public sealed class ProcessTests
         try
         {
             var file = Path.Combine(data.FullName, "topology.json");
-            await Deadline.WaitAsync("the topology is healthy", TimeSpan.FromSeconds(120), () => Task.FromResult(System.IO.File.Exists(file)));
+            await Deadline.WaitAsync("the topology is healthy", Deadline.Journey, () => Task.FromResult(System.IO.File.Exists(file)));
             var marked = ProcessTree.WithVariable(Mark, data.Name);
             var running = marked.Concat(marked.SelectMany(static process => ProcessTree.Descendants(process.Pid))).DistinctBy(static process => process.Pid).ToArray();
             Assert.Contains(running, static process => process.CommandLine.Contains("Flurrty.TrainingService", StringComparison.Ordinal));
@@ -106,7 +106,7 @@ public sealed class ProcessTests
                 await kill.WaitForExitAsync();
             }
 
-            await Deadline.WaitAsync(
+            await Deadline.PromiseAsync(
                 $"nothing of the topology runs after {signal}",
                 TimeSpan.FromSeconds(seconds),
                 () => Task.FromResult(string.Join('\n', Left(running, data).Select(static process => $"{process.Pid} {process.Name} {process.CommandLine}"))),

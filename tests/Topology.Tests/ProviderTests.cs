@@ -6,7 +6,6 @@ namespace Flurrty.Topology.Tests;
 public sealed class ProviderTests(ProviderTests.Shared shared) : IClassFixture<ProviderTests.Shared>
 {
     private const string Create = "/v1/models/*/*/versions/*/trainings";
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(120);
 
     private RunningTopology Topology => shared.Topology;
 
@@ -64,7 +63,7 @@ public sealed class ProviderTests(ProviderTests.Shared shared) : IClassFixture<P
     private async Task<JsonObject> TrainAsync()
     {
         var set = await Topology.UploadAsync(Topology.Client, photos: 3);
-        return await Topology.WaitForEndAsync(Topology.Client, await Topology.RequestIdentityAsync(Topology.Client, set), Limit);
+        return await Topology.WaitForEndAsync(Topology.Client, await Topology.RequestIdentityAsync(Topology.Client, set), Deadline.Journey);
     }
 
     public sealed class Shared : IAsyncLifetime

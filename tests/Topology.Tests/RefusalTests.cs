@@ -99,7 +99,7 @@ public sealed class RefusalTests(RefusalTests.Shared shared) : IClassFixture<Ref
         Assert.Equal(HttpStatusCode.NotFound, foreign.StatusCode);
         using var foreignSet = await Topology.Guest.GetAsync(Relative($"/api/photo-sets/{set["id"]}"));
         Assert.Equal(HttpStatusCode.NotFound, foreignSet.StatusCode);
-        await Topology.WaitForEndAsync(Topology.Client, id, TimeSpan.FromSeconds(90));
+        await Topology.WaitForEndAsync(Topology.Client, id, Deadline.Journey);
     }
 
     [Fact]

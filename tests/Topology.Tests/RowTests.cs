@@ -12,7 +12,7 @@ public sealed class RowTests
         await using var topology = await RunningTopology.StartAsync();
         var set = await topology.UploadAsync(topology.Client, photos: 3);
         var id = await topology.RequestIdentityAsync(topology.Client, set);
-        await topology.WaitForEndAsync(topology.Client, id, TimeSpan.FromSeconds(90));
+        await topology.WaitForEndAsync(topology.Client, id, Deadline.Journey);
 
         foreach (var (service, table) in new[] { ("uploads", "photo_sets"), ("uploads", "photos"), ("training", "jobs"), ("training", "attempts"), ("registry", "identities"), ("registry", "versions") })
         {
@@ -66,7 +66,7 @@ public sealed class RowTests
         process.ErrorDataReceived += (_, line) => { lock (output) { output.AppendLine(line.Data); } };
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        await Deadline.WaitAsync("registry listens or ends", TimeSpan.FromSeconds(60), () =>
+        await Deadline.WaitAsync("registry listens or ends", Deadline.Journey, () =>
         {
             lock (output)
             {

@@ -12,7 +12,6 @@ namespace Flurrty.Topology.Tests;
 /// <summary>The whole AppHost with random ports and data of its own. Disposing it fails when a resource logged an error that the test did not expect.</summary>
 internal sealed partial class RunningTopology : IAsyncDisposable
 {
-    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
     private static readonly string Repository = FindRepository();
 
     private readonly ConcurrentQueue<string> _errors = new();
@@ -235,7 +234,7 @@ internal sealed partial class RunningTopology : IAsyncDisposable
         var file = Path.Combine(_data.FullName, "topology.json");
         await Deadline.WaitAsync(
             "the topology is healthy",
-            StartLimit,
+            Deadline.Journey,
             async () => System.IO.File.Exists(file) ? "" : await StatesAsync(),
             static states => states.Length == 0);
         File = JsonNode.Parse(await System.IO.File.ReadAllTextAsync(file))!.AsObject();
@@ -248,7 +247,7 @@ internal sealed partial class RunningTopology : IAsyncDisposable
     {
         BaseAddress = new Uri((string)File[server]!),
         DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", (string)File[key]!) },
-        Timeout = TimeSpan.FromSeconds(100),
+        Timeout = Deadline.Step,
     };
 
     private Task<string> StatesAsync() =>

@@ -15,6 +15,7 @@ public sealed class InterruptionTests(UploadsFixture uploads)
         using var caller = uploads.As(account);
         var set = await caller.NewSetAsync();
         var files = Enumerable.Range(0, 12).Select(i => ($"{i}.jpg", TestPhotos.Jpeg(1600, 1200, 800 + i))).ToArray();
+        var interrupted = 0;
         foreach (var milliseconds in new[] { 30, 80, 150, 250 })
         {
             await using var service = await ServiceProcess.StartAsync(uploads.Settings());
@@ -24,10 +25,22 @@ public sealed class InterruptionTests(UploadsFixture uploads)
             var sending = client.AddAsync(set, files);
             await Task.Delay(milliseconds);
             await service.KillAsync();
-            await Assert.ThrowsAnyAsync<HttpRequestException>(() => sending);
+            try
+            {
+                // A fast machine may have been done already.
+                var (done, answer) = await sending;
+                Assert.True(done == HttpStatusCode.Created, $"{done} {answer}");
+            }
+            catch (HttpRequestException)
+            {
+                interrupted++;
+            }
+
             await Eventually.TrueAsync(() => Task.FromResult((!children.Any(child => Directory.Exists($"/proc/{child}")), $"alive: {string.Join(' ', children)}")));
             await uploads.EverythingMatchesAsync();
         }
+
+        Assert.NotEqual(0, interrupted);
 
         // The same form again completes the set.
         var (status, body) = await caller.AddAsync(set, files);

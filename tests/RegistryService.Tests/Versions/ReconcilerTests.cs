@@ -37,7 +37,6 @@ public sealed class ReconcilerTests(RegistryFixture fixture)
         await using var registry = fixture.Start(Fast);
         var client = registry.ClientOf(_account);
         var identity = await client.CreatedAsync(Body());
-        await StartTrainingAsync(identity.VersionId());
         fixture.Training.Handler = (context, call) => context.Response.WriteAsJsonAsync(new
         {
             job_id = identity.VersionId(),
@@ -50,6 +49,7 @@ public sealed class ReconcilerTests(RegistryFixture fixture)
             failure = state == "failed" ? new { category = "payment", code = "provider_payment_required", retryable = true } : null,
             model = state == "succeeded" ? new { bytes = 89_745_224, sha256 = new string('b', 64), trained_at = "2026-01-01T12:00:00+02:00" } : null,
         });
+        await StartTrainingAsync(identity.VersionId());
         var ended = await RegistryFixture.WaitAsync(client, identity.Id(), json => json.Text("status") is "ready" or "failed" or "canceled");
         Assert.Equal(status, ended.Text("status"));
         var call = fixture.Training.Calls.Last(seen => seen.Path.EndsWith(identity.VersionId().ToString(), StringComparison.Ordinal));
@@ -74,7 +74,6 @@ public sealed class ReconcilerTests(RegistryFixture fixture)
         await using var registry = fixture.Start(Fast);
         var client = registry.ClientOf(_account);
         var identity = await client.CreatedAsync(Body());
-        await StartTrainingAsync(identity.VersionId());
         var asked = 0;
         fixture.Training.Handler = (context, call) =>
         {
@@ -86,6 +85,7 @@ public sealed class ReconcilerTests(RegistryFixture fixture)
             context.Response.StatusCode = StatusCodes.Status500InternalServerError;
             return Task.CompletedTask;
         };
+        await StartTrainingAsync(identity.VersionId());
         await RegistryFixture.WaitAsync(client, identity.Id(), json => json.Text("status") == "canceled");
     }
 
@@ -95,9 +95,9 @@ public sealed class ReconcilerTests(RegistryFixture fixture)
         fixture.SealWith(3);
         await using var registry = fixture.Start(Fast);
         var identity = await registry.ClientOf(_account).CreatedAsync(Body());
+        fixture.Training.Handler = (context, _) => Problem.WriteAsync(context, Problem.Details(404, "training_not_found", "There is no such training.", "Check the id."));
         await StartTrainingAsync(identity.VersionId());
         var before = await SentAsync(identity.VersionId());
-        fixture.Training.Handler = (context, _) => Problem.WriteAsync(context, Problem.Details(404, "training_not_found", "There is no such training.", "Check the id."));
         var sent = 0L;
         await RegistryFixture.WaitAsync(
             async () => (sent = await SentAsync(identity.VersionId())) > before, () => $"{sent} commands");
@@ -110,8 +110,8 @@ public sealed class ReconcilerTests(RegistryFixture fixture)
         await using var registry = fixture.Start(Fast);
         var client = registry.ClientOf(_account);
         var identity = await client.CreatedAsync(Body());
-        await StartTrainingAsync(identity.VersionId());
         fixture.Training.Handler = (context, _) => context.Response.WriteAsJsonAsync(new { job_id = identity.VersionId(), revision = 9, state = "canceled" });
+        await StartTrainingAsync(identity.VersionId());
         await RegistryFixture.WaitAsync(client, identity.Id(), json => json.Text("status") == "canceled");
         Assert.Equal(0, await fixture.CountAsync("SELECT count(*) FROM versions WHERE id = $1 AND next_look_at IS NOT NULL", identity.VersionId()));
     }

@@ -29,7 +29,7 @@ internal sealed class ReplicateDriver : IDisposable
         Http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.FromSeconds(30) })
         {
             BaseAddress = new Uri(origin),
-            Timeout = TimeSpan.FromSeconds(60),
+            Timeout = Deadline.Step,
         };
     }
 

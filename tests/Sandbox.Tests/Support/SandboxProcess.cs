@@ -50,7 +50,7 @@ internal sealed class SandboxProcess : IAsyncDisposable
         process.BeginErrorReadLine();
         try
         {
-            return new SandboxProcess(process, await origin.Task.WaitAsync(TimeSpan.FromSeconds(60)));
+            return new SandboxProcess(process, await origin.Task.WaitAsync(Deadline.Journey));
         }
         catch
         {

@@ -13,8 +13,6 @@ namespace Flurrty.TrainingService.Tests.Service;
 [Collection(ServiceTests.Name)]
 public sealed class BrokerTests(TrainingFixture fixture)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
-
     [Fact]
     public async Task Training_CommandedOverTheBroker_IsToldStepByStep()
     {
@@ -40,12 +38,11 @@ public sealed class BrokerTests(TrainingFixture fixture)
 
         var endpoint = await others.Services.GetRequiredService<IBus>().GetSendEndpoint(new Uri("queue:train-identity"));
         await endpoint.Send(command);
-        var deadline = TimeProvider.System.GetUtcNow() + Patience;
-        while (!told.Messages.Any(static message => message is TrainingSucceeded or TrainingFailed))
-        {
-            Assert.True(TimeProvider.System.GetUtcNow() < deadline, $"It never ended: {string.Join(", ", told.Messages)}\n{service.Output}");
-            await Task.Delay(50);
-        }
+        await Deadline.WaitAsync(
+            "the training has ended",
+            Deadline.Journey,
+            () => Task.FromResult((Messages: told.Messages.ToArray(), Seen: $"{string.Join(", ", told.Messages)}\n{service.Output}")),
+            static state => state.Messages.Any(static message => message is TrainingSucceeded or TrainingFailed));
 
         var succeeded = Assert.Single(told.Messages.OfType<TrainingSucceeded>());
         Assert.Equal(command.JobId, succeeded.JobId);

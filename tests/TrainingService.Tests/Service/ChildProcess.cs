@@ -9,8 +9,6 @@ namespace Flurrty.TrainingService.Tests.Service;
 /// <summary>One of the product's programs as a process of its own, so that it can be killed.</summary>
 internal sealed partial class ChildProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
-
     private readonly Process _process;
     private readonly StringBuilder _output = new();
     private readonly TaskCompletionSource<Uri> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -37,7 +35,7 @@ internal sealed partial class ChildProcess : IAsyncDisposable
         var running = await LaunchAsync(project, variables);
         try
         {
-            running.Address = await running._listening.Task.WaitAsync(StartTimeout);
+            running.Address = await running._listening.Task.WaitAsync(Deadline.Journey);
         }
         catch (Exception problem)
         {

@@ -9,8 +9,6 @@ namespace Flurrty.TrainingService.Tests.Service;
 [Collection(ServiceTests.Name)]
 public sealed class CommandTests(TrainingFixture fixture)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     [Fact]
     public async Task Cancel_WhileTheRunTrains_IsConfirmedByTheProvider()
     {
@@ -18,10 +16,10 @@ public sealed class CommandTests(TrainingFixture fixture)
         var account = Guid.CreateVersion7();
         await fixture.Admin.AddFaultAsync(new { on = "training", destination = SandboxAdmin.DestinationOf(account), action = new { kind = "quirks", quirks = new { seconds = 300 } } });
         var job = await fixture.TrainAsync(account);
-        await fixture.WaitForAsync(job.JobId, Patience, service, "training");
+        await fixture.WaitForAsync(job.JobId, service, "training");
 
         await fixture.CancelAsync(job);
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "canceled", "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "canceled", "succeeded", "failed");
 
         Assert.Equal("canceled", row.GetProperty("state").GetString());
         Assert.Equal("canceled", row.GetProperty("attempts")[0].GetProperty("state").GetString());
@@ -37,10 +35,10 @@ public sealed class CommandTests(TrainingFixture fixture)
         var account = Guid.CreateVersion7();
         await fixture.Admin.AddFaultAsync(new { on = "training", destination = SandboxAdmin.DestinationOf(account), action = new { kind = "quirks", quirks = new { seconds = 300, cancel = "too-late" } } });
         var job = await fixture.TrainAsync(account);
-        await fixture.WaitForAsync(job.JobId, Patience, service, "training");
+        await fixture.WaitForAsync(job.JobId, service, "training");
 
         await fixture.CancelAsync(job);
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "canceled", "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "canceled", "succeeded", "failed");
 
         Assert.Equal("succeeded", row.GetProperty("state").GetString());
     }
@@ -49,12 +47,13 @@ public sealed class CommandTests(TrainingFixture fixture)
     public async Task Cancel_BeforeTheDatasetIsThere_NeedsNoRun()
     {
         var service = await fixture.SharedServiceAsync();
-        var job = await fixture.TrainAsync();
-        fixture.Surroundings.DatasetAnswers[job.JobId] = 404;
-        await fixture.WaitForAsync(job.JobId, Patience, service, "preparing");
+        var jobId = Guid.CreateVersion7();
+        fixture.Surroundings.DatasetAnswers[jobId] = 404;
+        var job = await fixture.TrainAsync(jobId: jobId);
+        await fixture.WaitForAsync(job.JobId, service, "preparing");
 
         await fixture.CancelAsync(job);
-        await fixture.WaitForAsync(job.JobId, Patience, service, "canceled");
+        await fixture.WaitForAsync(job.JobId, service, "canceled");
 
         Assert.Empty(await fixture.Admin.RunsAsync(job.AccountId));
     }
@@ -105,10 +104,10 @@ public sealed class CommandTests(TrainingFixture fixture)
         var account = Guid.CreateVersion7();
         await fixture.Admin.AddFaultAsync(new { on = "training", destination = SandboxAdmin.DestinationOf(account), action = new { kind = "quirks", quirks = new { fail = "CUDA out of memory" } } });
         var job = await fixture.TrainAsync(account);
-        await fixture.WaitForAsync(job.JobId, Patience, service, "failed");
+        await fixture.WaitForAsync(job.JobId, service, "failed");
 
         await fixture.RetryAsync(job, revision: 7);
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded");
         await fixture.RetryAsync(job, revision: 7);
 
         Assert.Equal(["failed", "succeeded"], row.GetProperty("attempts").EnumerateArray().Select(static attempt => attempt.GetProperty("state").GetString()));
@@ -122,7 +121,7 @@ public sealed class CommandTests(TrainingFixture fixture)
         var service = await fixture.SharedServiceAsync();
         var job = await fixture.TrainAsync(configure: static values => values["provider"] = "nobody");
 
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "failed");
 
         Assert.Equal("unknown_provider", row.GetProperty("failure_code").GetString());
     }

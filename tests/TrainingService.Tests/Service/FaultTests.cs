@@ -9,8 +9,6 @@ public sealed class FaultTests(TrainingFixture fixture)
 {
     private const string TrainingsPath = "/v1/models/ostris/flux-dev-lora-trainer/versions/*/trainings";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     [Theory]
     [InlineData(402, """{"title":"Insufficient credit","detail":"You have insufficient credit to run this model.","status":402}""", "provider_payment_required", "payment")]
     [InlineData(422, """{"title":"Invalid version or not permitted","detail":"The specified version does not exist","status":422}""", "provider_rejected_input", "validation")]
@@ -21,7 +19,7 @@ public sealed class FaultTests(TrainingFixture fixture)
         var fault = await AnswerAsync(status, body);
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal(code, row.GetProperty("failure_code").GetString());
         Assert.Equal(category, row.GetProperty("failure_category").GetString());
@@ -46,7 +44,7 @@ public sealed class FaultTests(TrainingFixture fixture)
         });
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("succeeded", row.GetProperty("state").GetString());
         Assert.Equal(2, (await fixture.Admin.FaultAsync(fault)).GetProperty("hits").GetInt32());
@@ -62,7 +60,7 @@ public sealed class FaultTests(TrainingFixture fixture)
         var fault = await AnswerAsync(429, """{"detail":"Request was throttled. Expected available in 1 second."}""", count: 0);
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("provider_rate_limited", row.GetProperty("failure_code").GetString());
         Assert.Equal(3, (await fixture.Admin.FaultAsync(fault)).GetProperty("hits").GetInt32());
@@ -76,7 +74,7 @@ public sealed class FaultTests(TrainingFixture fixture)
         await AnswerAsync(404, """{"detail":"The specified training destination does not exist","status":404}""");
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("succeeded", row.GetProperty("state").GetString());
         Assert.Equal(2, Assert.Single(row.GetProperty("attempts").EnumerateArray()).GetProperty("posts").GetInt32());
@@ -93,7 +91,7 @@ public sealed class FaultTests(TrainingFixture fixture)
         await fixture.Admin.AddFaultAsync(new { on = "request", method = "POST", path = TrainingsPath, count, action = new { kind, when = "before", status = 500 } });
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("succeeded", row.GetProperty("state").GetString());
         var attempts = row.GetProperty("attempts").EnumerateArray().ToArray();
@@ -104,7 +102,7 @@ public sealed class FaultTests(TrainingFixture fixture)
 
         // Not before the request's deadline and the wait have passed.
         var posted = attempts[0].GetProperty("posted_at").GetDateTimeOffset();
-        Assert.True(attempts[1].GetProperty("created_at").GetDateTimeOffset() - posted >= TimeSpan.FromSeconds(3), row.ToString());
+        Assert.True(attempts[1].GetProperty("created_at").GetDateTimeOffset() - posted >= TrainingFixture.PostDeadline + TrainingFixture.UnknownWait, row.ToString());
         Assert.Contains("needs_review", row.GetProperty("stages").EnumerateArray().Select(static stage => stage.GetString()));
         Assert.Single(await fixture.Admin.RunsAsync(job.AccountId));
     }
@@ -120,7 +118,7 @@ public sealed class FaultTests(TrainingFixture fixture)
         var fault = await fixture.Admin.AddFaultAsync(new { on = "request", method = "POST", path = TrainingsPath, action = new { kind, when = "after", status = 500, bytes = 20 } });
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("succeeded", row.GetProperty("state").GetString());
         Assert.Equal(1, (await fixture.Admin.FaultAsync(fault)).GetProperty("hits").GetInt32());
@@ -137,7 +135,7 @@ public sealed class FaultTests(TrainingFixture fixture)
         await AnswerAsync(500, "{}", count: 0);
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("provider_unavailable", row.GetProperty("failure_code").GetString());
         Assert.Equal(["not_run", "not_run"], row.GetProperty("attempts").EnumerateArray().Select(static attempt => attempt.GetProperty("state").GetString()));
@@ -153,7 +151,7 @@ public sealed class FaultTests(TrainingFixture fixture)
         await fixture.Admin.AddFaultAsync(new { on = "request", method = "GET", path = "/v1/trainings", count = 0, action = new { kind = "answer", status = 500 } });
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("unknown_run", row.GetProperty("failure_code").GetString());
         Assert.Equal("unknown", Assert.Single(row.GetProperty("attempts").EnumerateArray()).GetProperty("state").GetString());
@@ -161,7 +159,7 @@ public sealed class FaultTests(TrainingFixture fixture)
         // A retry looks for that run first, and finds it.
         await fixture.Admin.ClearFaultsAsync();
         await fixture.RetryAsync(job);
-        row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded");
+        row = await fixture.WaitForAsync(job.JobId, service, "succeeded");
         Assert.Single(row.GetProperty("attempts").EnumerateArray());
         Assert.Single(await fixture.Admin.RunsAsync(job.AccountId));
     }
@@ -173,7 +171,7 @@ public sealed class FaultTests(TrainingFixture fixture)
         await using var service = await fixture.StartServiceAsync(("Replicate:ApiToken", "r8_wrong_token"));
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("provider_authentication", row.GetProperty("failure_code").GetString());
         Assert.DoesNotContain("r8_wrong_token", service.Output, StringComparison.Ordinal);
@@ -190,7 +188,7 @@ public sealed class FaultTests(TrainingFixture fixture)
         await QuirksAsync(account, new Dictionary<string, object>(StringComparer.Ordinal) { [quirk] = text });
 
         var job = await fixture.TrainAsync(account);
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal(code, row.GetProperty("failure_code").GetString());
         Assert.Equal("failed", Assert.Single(row.GetProperty("attempts").EnumerateArray()).GetProperty("state").GetString());
@@ -216,7 +214,7 @@ public sealed class FaultTests(TrainingFixture fixture)
         await QuirksAsync(account, new Dictionary<string, object>(StringComparer.Ordinal) { [quirk] = value });
 
         var job = await fixture.TrainAsync(account);
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal(code, row.GetProperty("failure_code").GetString());
         Assert.DoesNotContain(fixture.Surroundings.Objects.Keys, key => key.Contains(job.JobId.ToString("N"), StringComparison.Ordinal));
@@ -234,7 +232,7 @@ public sealed class FaultTests(TrainingFixture fixture)
         await QuirksAsync(account, new Dictionary<string, object>(StringComparer.Ordinal) { [quirk] = value });
 
         var job = await fixture.TrainAsync(account);
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("succeeded", row.GetProperty("state").GetString());
     }
@@ -246,7 +244,7 @@ public sealed class FaultTests(TrainingFixture fixture)
         await fixture.Admin.AddFaultAsync(new { on = "request", method = "GET", path = "/delivery/**", action = new { kind = "cut", bytes = 1000 } });
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("succeeded", row.GetProperty("state").GetString());
     }
@@ -258,7 +256,7 @@ public sealed class FaultTests(TrainingFixture fixture)
         await fixture.Admin.AddFaultAsync(new { on = "request", method = "GET", path = "/v1/trainings/*", count = 0, action = new { kind = "answer", status = 404, body = new { detail = "not found" } } });
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("provider_run_vanished", row.GetProperty("failure_code").GetString());
     }
@@ -269,12 +267,12 @@ public sealed class FaultTests(TrainingFixture fixture)
         var service = await fixture.SharedServiceAsync();
         await fixture.Admin.AddFaultAsync(new { on = "request", method = "GET", path = "/v1/trainings/*", count = 0, action = new { kind = "answer", status = 401, body = new { detail = "no" } } });
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
         Assert.Equal("provider_authentication", row.GetProperty("failure_code").GetString());
 
         await fixture.Admin.ClearFaultsAsync();
         await fixture.RetryAsync(job);
-        row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded");
+        row = await fixture.WaitForAsync(job.JobId, service, "succeeded");
 
         Assert.Single(row.GetProperty("attempts").EnumerateArray());
         Assert.Single(await fixture.Admin.RunsAsync(job.AccountId));
@@ -287,7 +285,7 @@ public sealed class FaultTests(TrainingFixture fixture)
         await fixture.Admin.AddFaultAsync(new { on = "webhook", count = 0, action = new { kind = "never" } });
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("succeeded", row.GetProperty("state").GetString());
     }
@@ -297,12 +295,13 @@ public sealed class FaultTests(TrainingFixture fixture)
     [InlineData(409)]
     public async Task Dataset_Gone_FailsAsRefused(int status)
     {
-        var service = await fixture.SharedServiceAsync();
-        var jobId = Guid.Empty;
-        await fixture.Admin.AddFaultAsync(new { on = "request", method = "POST", path = "/v1/files", count = 1, action = new { kind = "answer", status = 503 } });
+        await fixture.StopSharedAsync();
+        await using var service = await fixture.StartServiceAsync(("Driving:PrepareTries", "100"));
+        // No file is taken until the dataset is gone.
+        var fault = await fixture.Admin.AddFaultAsync(new { on = "request", method = "POST", path = "/v1/files", count = 0, action = new { kind = "answer", status = 503 } });
 
         var job = await fixture.TrainAsync();
-        jobId = job.JobId;
+        var jobId = job.JobId;
         await fixture.ConsumeAsync<DatasetBuiltConsumer, Contracts.Uploads.DatasetBuilt>(new Contracts.Uploads.DatasetBuilt
         {
             AccountId = job.AccountId,
@@ -313,8 +312,9 @@ public sealed class FaultTests(TrainingFixture fixture)
             Bytes = 1,
             Sha256 = "",
         });
+        await Deadline.WaitAsync("the file was refused", () => fixture.Admin.FaultAsync(fault), static state => state.GetProperty("hits").GetInt32() > 0);
         fixture.Surroundings.DatasetAnswers[jobId] = status;
-        var row = await fixture.WaitForAsync(jobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(jobId, service, "succeeded", "failed");
 
         Assert.Equal("dataset_refused", row.GetProperty("failure_code").GetString());
         Assert.Empty(await fixture.Admin.RunsAsync(job.AccountId));
@@ -324,8 +324,9 @@ public sealed class FaultTests(TrainingFixture fixture)
     public async Task Dataset_Refused_FailsAsRefused()
     {
         var service = await fixture.SharedServiceAsync();
-        var job = await fixture.TrainAsync(configure: static values => values["provider"] = "replicate");
-        fixture.Surroundings.DatasetAnswers[job.JobId] = 404;
+        var jobId = Guid.CreateVersion7();
+        fixture.Surroundings.DatasetAnswers[jobId] = 404;
+        var job = await fixture.TrainAsync(configure: static values => values["provider"] = "replicate", jobId: jobId);
         await fixture.ConsumeAsync<DatasetRefusedConsumer, Contracts.Uploads.DatasetRefused>(new Contracts.Uploads.DatasetRefused
         {
             AccountId = job.AccountId,
@@ -335,7 +336,7 @@ public sealed class FaultTests(TrainingFixture fixture)
             Code = "photo_missing",
         });
 
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("dataset_refused", row.GetProperty("failure_code").GetString());
         Assert.Equal("photo_missing", row.GetProperty("failure_detail").GetString());

@@ -6,8 +6,6 @@ namespace Flurrty.TrainingService.Tests.Service;
 [Collection(ServiceTests.Name)]
 public sealed class HappyPathTests(TrainingFixture fixture)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     [Fact]
     public async Task Training_WithWebhooks_SucceedsWithOneRunAndAStoredModel()
     {
@@ -16,7 +14,7 @@ public sealed class HappyPathTests(TrainingFixture fixture)
         fixture.Surroundings.WebhookTarget = service.Address;
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("succeeded", row.GetProperty("state").GetString());
         var run = Assert.Single(await fixture.Admin.RunsAsync(job.AccountId));

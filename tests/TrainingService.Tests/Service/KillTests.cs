@@ -6,8 +6,6 @@ public sealed class KillTests(TrainingFixture fixture)
 {
     private const string TrainingsPath = "/v1/models/ostris/flux-dev-lora-trainer/versions/*/trainings";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
-
     /// <summary>Leases that outlast the test: only the death of their process can free them.</summary>
     private static readonly (string, string)[] LongLeases = [("Driving:Lease", "00:05:00"), ("Driving:PostLease", "00:06:00")];
 
@@ -47,13 +45,13 @@ public sealed class KillTests(TrainingFixture fixture)
         }
 
         await using var second = await fixture.StartServiceAsync(LongLeases);
-        var row = await fixture.WaitForAsync(job.JobId, Patience, second, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, second, "succeeded", "failed");
 
         Assert.Equal("succeeded", row.GetProperty("state").GetString());
         var runs = await fixture.Admin.RunsAsync(job.AccountId);
         Assert.Single(runs);
         Assert.Equal(runs[0].GetProperty("id").GetString(), row.GetProperty("attempts").EnumerateArray().Last().GetProperty("run_id").GetString());
-        await fixture.WaitForRestAsync(job.JobId, Patience);
+        await fixture.WaitForRestAsync(job.JobId);
     }
 
     [Fact]
@@ -65,11 +63,11 @@ public sealed class KillTests(TrainingFixture fixture)
         var first = await fixture.StartServiceAsync(LongLeases);
         await using var _ = first;
         var job = await fixture.TrainAsync();
-        await held.WaitAsync(Patience);
+        await held.WaitAsync(Deadline.Journey);
         await first.KillAsync();
 
         await using var second = await fixture.StartServiceAsync(LongLeases);
-        var row = await fixture.WaitForAsync(job.JobId, Patience, second, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, second, "succeeded", "failed");
 
         Assert.Equal("succeeded", row.GetProperty("state").GetString());
         Assert.True(fixture.Surroundings.Objects.ContainsKey(row.GetProperty("model_key").GetString()!));
@@ -81,7 +79,7 @@ public sealed class KillTests(TrainingFixture fixture)
     {
         await fixture.StopSharedAsync();
         fixture.Surroundings.WebhookTarget = null;
-        var first = await fixture.StartServiceAsync(("Driving:Lease", "00:00:02"));
+        var first = await fixture.StartServiceAsync(("Driving:Lease", "00:00:06"));
         await using var _ = first;
         var fault = await fixture.Admin.AddFaultAsync(new { on = "request", method = "GET", path = "/v1/models/sandbox-user/*", action = new { kind = "hold", when = "before" } });
         var job = await fixture.TrainAsync();
@@ -91,7 +89,7 @@ public sealed class KillTests(TrainingFixture fixture)
 
         // The paused process lives, so its lease has to run out.
         await using var second = await fixture.StartServiceAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, second, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, second, "succeeded", "failed");
         Assert.Equal("succeeded", row.GetProperty("state").GetString());
         first.Resume();
         await WaitForOutputAsync(first, "its work here ends");
@@ -111,12 +109,12 @@ public sealed class KillTests(TrainingFixture fixture)
         var job = await fixture.TrainAsync();
         await HeldAsync(fault, job.JobId, first);
 
-        await first.StopAsync(TimeSpan.FromSeconds(30));
+        await first.StopAsync(Deadline.Step);
 
         var row = await fixture.JobAsync(job.JobId);
         Assert.True(row.GetProperty("lease_until").ValueKind == System.Text.Json.JsonValueKind.Null, row.ToString());
         await using var second = await fixture.StartServiceAsync();
-        row = await fixture.WaitForAsync(job.JobId, Patience, second, "succeeded", "failed");
+        row = await fixture.WaitForAsync(job.JobId, second, "succeeded", "failed");
         Assert.Equal("succeeded", row.GetProperty("state").GetString());
         Assert.Single(await fixture.Admin.RunsAsync(job.AccountId));
     }
@@ -133,7 +131,7 @@ public sealed class KillTests(TrainingFixture fixture)
         var jobs = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => fixture.TrainAsync(account)));
         foreach (var job in jobs)
         {
-            var row = await fixture.WaitForAsync(job.JobId, Patience, first, "succeeded", "failed");
+            var row = await fixture.WaitForAsync(job.JobId, first, "succeeded", "failed");
             Assert.Equal("succeeded", row.GetProperty("state").GetString());
             Assert.Single(row.GetProperty("attempts").EnumerateArray());
         }
@@ -141,31 +139,12 @@ public sealed class KillTests(TrainingFixture fixture)
         Assert.Equal(20, (await fixture.Admin.RunsAsync(account)).Count);
     }
 
-    private async Task HeldAsync(string fault, Guid jobId, ChildProcess service)
-    {
-        var deadline = TimeProvider.System.GetUtcNow() + Patience;
-        while ((await fixture.Admin.FaultAsync(fault)).GetProperty("holding").GetInt32() == 0)
-        {
-            if (TimeProvider.System.GetUtcNow() > deadline)
-            {
-                throw new TimeoutException($"The request was never sent:\n{await fixture.JobAsync(jobId)}\n{service.Output}");
-            }
+    private async Task HeldAsync(string fault, Guid jobId, ChildProcess service) => await Deadline.WaitAsync(
+        "the request was sent",
+        Deadline.Journey,
+        async () => (Fault: await fixture.Admin.FaultAsync(fault), Job: await fixture.JobAsync(jobId), service.Output),
+        static state => state.Fault.GetProperty("holding").GetInt32() > 0);
 
-            await Task.Delay(20);
-        }
-    }
-
-    private static async Task WaitForOutputAsync(ChildProcess process, string text)
-    {
-        var deadline = TimeProvider.System.GetUtcNow() + Patience;
-        while (!process.Output.Contains(text, StringComparison.Ordinal))
-        {
-            if (TimeProvider.System.GetUtcNow() > deadline)
-            {
-                throw new TimeoutException($"'{text}' was never said:\n{process.Output}");
-            }
-
-            await Task.Delay(50);
-        }
-    }
+    private static async Task WaitForOutputAsync(ChildProcess process, string text) =>
+        await Deadline.WaitAsync($"'{text}' was said", () => Task.FromResult(process.Output), output => output.Contains(text, StringComparison.Ordinal));
 }

@@ -118,7 +118,7 @@ public sealed class RowIsolationTests(TrainingFixture fixture)
         await using var service = await ChildProcess.LaunchAsync(
             "TrainingService", fixture.VariablesWith(("ConnectionStrings:training", fixture.SuperuserConnection)));
 
-        Assert.NotEqual(0, await service.WaitForExitAsync(TimeSpan.FromSeconds(60)));
+        Assert.NotEqual(0, await service.WaitForExitAsync(Deadline.Journey));
         Assert.Contains("superuser", service.Output, StringComparison.Ordinal);
     }
 
@@ -129,7 +129,7 @@ public sealed class RowIsolationTests(TrainingFixture fixture)
             "TrainingService",
             fixture.VariablesWith(("Driving:PostLease", "00:00:01"), ("Replicate:ApiToken", ""), ("Replicate:BaseUrl", "ftp://replicate")));
 
-        Assert.NotEqual(0, await service.WaitForExitAsync(TimeSpan.FromSeconds(60)));
+        Assert.NotEqual(0, await service.WaitForExitAsync(Deadline.Journey));
         Assert.Contains("Driving:PostLease", service.Output, StringComparison.Ordinal);
         Assert.Contains("ApiToken", service.Output, StringComparison.Ordinal);
         Assert.Contains("Replicate:BaseUrl", service.Output, StringComparison.Ordinal);

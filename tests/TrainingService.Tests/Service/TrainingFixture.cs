@@ -29,6 +29,9 @@ public sealed class TrainingFixture : IAsyncLifetime
     private const string Token = "r8_test_token";
     private const string Database = "training";
 
+    internal static readonly TimeSpan PostDeadline = TimeSpan.FromSeconds(6);
+    internal static readonly TimeSpan UnknownWait = TimeSpan.FromSeconds(1);
+
     private readonly TicketKeys _keys = new();
     private readonly string _sandboxData = Directory.CreateTempSubdirectory("flurrty-sandbox-").FullName;
     private readonly SemaphoreSlim _sharing = new(1, 1);
@@ -135,11 +138,12 @@ public sealed class TrainingFixture : IAsyncLifetime
             ["Replicate__FirstPause"] = "00:00:00.05",
             ["PublicBaseUrl"] = Surroundings.Address.ToString(),
             ["Driving__AskDatasetEvery"] = "00:00:00.3",
-            ["Driving__Lease"] = "00:00:03",
-            ["Driving__PostDeadline"] = "00:00:02",
-            ["Driving__PostGrace"] = "00:00:02",
-            ["Driving__PostLease"] = "00:00:05",
-            ["Driving__UnknownWait"] = "00:00:01",
+            // Long enough that no process which has to wait for its core is taken for a dead one.
+            ["Driving__Lease"] = "00:00:12",
+            ["Driving__PostDeadline"] = $"{PostDeadline:c}",
+            ["Driving__PostGrace"] = $"{PostDeadline:c}",
+            ["Driving__PostLease"] = "00:00:20",
+            ["Driving__UnknownWait"] = $"{UnknownWait:c}",
             ["Driving__ReviewPause"] = "00:00:00.3",
             ["Driving__LookSoon"] = "00:00:01",
             ["Driving__FirstBackoff"] = "00:00:00.1",
@@ -156,7 +160,7 @@ public sealed class TrainingFixture : IAsyncLifetime
     }
 
     /// <summary>Has the command consumed, as the broker would.</summary>
-    internal async Task<TrainIdentity> TrainAsync(Guid? accountId = null, Action<Dictionary<string, object>>? configure = null)
+    internal async Task<TrainIdentity> TrainAsync(Guid? accountId = null, Action<Dictionary<string, object>>? configure = null, Guid? jobId = null)
     {
         var values = new Dictionary<string, object>(StringComparer.Ordinal) { ["steps"] = 100, ["provider"] = "auto" };
         configure?.Invoke(values);
@@ -164,7 +168,7 @@ public sealed class TrainingFixture : IAsyncLifetime
         {
             AccountId = accountId ?? Guid.CreateVersion7(),
             CausedBy = Guid.NewGuid(),
-            JobId = Guid.CreateVersion7(),
+            JobId = jobId ?? Guid.CreateVersion7(),
             Revision = 1,
             IdentityId = Guid.CreateVersion7(),
             Provider = (string)values["provider"],
@@ -228,40 +232,15 @@ public sealed class TrainingFixture : IAsyncLifetime
     }
 
     /// <summary>Waits until the job is in one of the states.</summary>
-    internal async Task<JsonElement> WaitForAsync(Guid jobId, TimeSpan timeout, ChildProcess? service, params string[] states)
-    {
-        var deadline = TimeProvider.System.GetUtcNow() + timeout;
-        while (true)
-        {
-            var job = await JobAsync(jobId);
-            if (states.Contains(job.GetProperty("state").GetString(), StringComparer.Ordinal))
-            {
-                return job;
-            }
-
-            if (TimeProvider.System.GetUtcNow() > deadline)
-            {
-                throw new TimeoutException($"The job is not {string.Join(" or ", states)} after {timeout}:\n{job}\n{service?.Output}");
-            }
-
-            await Task.Delay(50);
-        }
-    }
+    internal async Task<JsonElement> WaitForAsync(Guid jobId, ChildProcess? service, params string[] states) => (await Deadline.WaitAsync(
+        $"the job is {string.Join(" or ", states)}",
+        Deadline.Journey,
+        async () => (Job: await JobAsync(jobId), service?.Output),
+        state => states.Contains(state.Job.GetProperty("state").GetString(), StringComparer.Ordinal))).Job;
 
     /// <summary>Waits until nobody means to look at the job again: its driver gives it back just after its last change.</summary>
-    internal async Task WaitForRestAsync(Guid jobId, TimeSpan timeout)
-    {
-        var deadline = TimeProvider.System.GetUtcNow() + timeout;
-        while (await JobAsync(jobId) is var job && job.GetProperty("next_look_at").ValueKind != JsonValueKind.Null)
-        {
-            if (TimeProvider.System.GetUtcNow() > deadline)
-            {
-                throw new TimeoutException($"The job is to be looked at again after {timeout}:\n{job}");
-            }
-
-            await Task.Delay(50);
-        }
-    }
+    internal Task WaitForRestAsync(Guid jobId) => Deadline.WaitAsync(
+        "nobody means to look at the job again", () => JobAsync(jobId), static job => job.GetProperty("next_look_at").ValueKind == JsonValueKind.Null);
 
     internal async Task<HttpResponseMessage> GetAsync(ChildProcess service, string path, Guid accountId, TicketKind kind = TicketKind.User)
     {

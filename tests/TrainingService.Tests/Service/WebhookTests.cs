@@ -10,8 +10,6 @@ namespace Flurrty.TrainingService.Tests.Service;
 [Collection(ServiceTests.Name)]
 public sealed class WebhookTests(TrainingFixture fixture)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     [Theory]
     [InlineData("duplicate")]
     [InlineData("out-of-order")]
@@ -24,7 +22,7 @@ public sealed class WebhookTests(TrainingFixture fixture)
         await fixture.Admin.AddFaultAsync(new { on = "webhook", count = 1, @event = "completed", action = new { kind } });
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("succeeded", row.GetProperty("state").GetString());
     }
@@ -44,7 +42,7 @@ public sealed class WebhookTests(TrainingFixture fixture)
         await fixture.Admin.AddFaultAsync(new { on = "webhook", count = 1, @event = "completed", action = new { kind = "duplicate" } });
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
         var attemptId = row.GetProperty("attempts")[0].GetProperty("id").GetGuid();
         var runId = row.GetProperty("attempts")[0].GetProperty("run_id").GetString();
         string[] Ids() => [.. deliveries.Where(delivery => delivery.Run == runId).Select(static delivery => delivery.Id)];
@@ -66,7 +64,7 @@ public sealed class WebhookTests(TrainingFixture fixture)
         await fixture.Admin.AddFaultAsync(new { on = "webhook", count = 0, action = new { kind, seconds = 600 } });
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("succeeded", row.GetProperty("state").GetString());
         await WaitUntilAsync(() => !fixture.Surroundings.Webhooks.IsEmpty, () => "no delivery");
@@ -87,17 +85,6 @@ public sealed class WebhookTests(TrainingFixture fixture)
         Assert.Equal(HttpStatusCode.Unauthorized, direct.StatusCode);
     }
 
-    private static async Task WaitUntilAsync(Func<bool> condition, Func<string> state)
-    {
-        var deadline = TimeProvider.System.GetUtcNow() + Patience;
-        while (!condition())
-        {
-            if (TimeProvider.System.GetUtcNow() > deadline)
-            {
-                throw new TimeoutException($"It never came true: {state()}");
-            }
-
-            await Task.Delay(50);
-        }
-    }
+    private static async Task WaitUntilAsync(Func<bool> condition, Func<string> state) => await Deadline.WaitAsync(
+        "the condition is met", () => Task.FromResult((Met: condition(), Seen: state())), static look => look.Met);
 }

@@ -10,10 +10,14 @@ namespace Flurrty.UploadService.Tests.Fixtures;
 /// <summary>The service's imaging without the service.</summary>
 internal static class Pools
 {
+    // The longest that the options take.
+    public static readonly TimeSpan PhotoTimeout = TimeSpan.FromMinutes(2);
+    public static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(2);
+
     /// <summary>Starts a pool of one child, unless told otherwise, and waits for it.</summary>
     public static async Task<ImagingPool> StartAsync(Action<ImagingOptions>? change = null, string? environment = null)
     {
-        var options = new ImagingOptions { Children = 1 };
+        var options = new ImagingOptions { Children = 1, PhotoTimeout = PhotoTimeout, StartTimeout = StartTimeout };
         change?.Invoke(options);
         var pool = new ImagingPool(
             Options.Create(options), new HostingEnvironment { EnvironmentName = environment ?? Environments.Production }, TimeProvider.System, NullLogger<ImagingPool>.Instance);

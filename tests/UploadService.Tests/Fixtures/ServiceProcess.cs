@@ -59,7 +59,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
                 using var answer = await client.GetAsync("/health");
                 return (answer.IsSuccessStatusCode, $"{answer.StatusCode} {service._output}");
             },
-            TimeSpan.FromSeconds(60));
+            Deadline.Journey);
         return service;
     }
 

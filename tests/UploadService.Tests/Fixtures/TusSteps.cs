@@ -79,7 +79,7 @@ internal sealed class BreakingContent(byte[] bytes, long promised) : HttpContent
         await stream.FlushAsync();
 
         // What comes in one breath with the end of the connection may be lost with it.
-        await Task.Delay(500);
+        await Task.Delay(TimeSpan.FromSeconds(2));
         throw new IOException("The connection dropped.");
     }
 

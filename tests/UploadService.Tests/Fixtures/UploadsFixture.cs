@@ -112,6 +112,10 @@ public sealed class UploadsFixture : IAsyncLifetime
             ["ConnectionStrings:messaging"] = Broker.For("uploads"),
             ["ConnectionStrings:photos"] = Store.For("uploads", "photos"),
             ["Tickets:Audience"] = "uploads",
+
+            // A child that has to wait for its core is none that hangs.
+            ["Imaging:PhotoTimeout"] = $"{Pools.PhotoTimeout:c}",
+            ["Imaging:StartTimeout"] = $"{Pools.StartTimeout:c}",
         };
         foreach (var (issuer, key) in _keys)
         {
@@ -133,7 +137,7 @@ public sealed class UploadsFixture : IAsyncLifetime
                 using var answer = await client.GetAsync("/health");
                 return (answer.IsSuccessStatusCode, $"{answer.StatusCode} {await answer.Content.ReadAsStringAsync()}");
             },
-            TimeSpan.FromSeconds(60));
+            Deadline.Journey);
     }
 
     private sealed class Signing(TicketSigner signer, TicketKind kind, Guid accountId) : DelegatingHandler(new HttpClientHandler())

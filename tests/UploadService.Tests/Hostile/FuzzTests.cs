@@ -78,7 +78,7 @@ public sealed class FuzzTests(UploadsFixture uploads, ITestOutputHelper output)
             var left = await StoreChecks.QueryAsync(uploads.Postgres.Superuser("uploads"), "SELECT count(*) FROM scheduled_removals WHERE account_id = ANY($1)", _accounts.ToArray());
             return (left is ["0"], $"{left[0]} objects are still to be removed");
         },
-        TimeSpan.FromMinutes(2));
+        Deadline.Journey);
 
     private static byte[][] Good() =>
     [

@@ -133,7 +133,7 @@ public sealed class HostileRequestTests(UploadsFixture uploads)
     [Fact]
     public async Task Sender_ThatIsTooSlow_IsSentAwayAndHoldsNobodyUp()
     {
-        await using var service = uploads.Create(new Dictionary<string, string?>(StringComparer.Ordinal) { ["Uploads:ReceiveTimeout"] = "00:00:02" });
+        await using var service = uploads.Create(new Dictionary<string, string?>(StringComparer.Ordinal) { ["Uploads:ReceiveTimeout"] = "00:00:06" });
         service.StartServer();
         var address = new Uri(service.ClientOptions.BaseAddress.ToString());
         var account = Guid.NewGuid();

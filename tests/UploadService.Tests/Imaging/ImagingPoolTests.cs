@@ -208,7 +208,7 @@ public sealed class ImagingPoolTests
     [Fact]
     public async Task Child_ThatHangs_IsKilledAfterTheTimeout()
     {
-        using var pool = await StartAsync(options => options.PhotoTimeout = TimeSpan.FromSeconds(1));
+        using var pool = await StartAsync(options => options.PhotoTimeout = TimeSpan.FromSeconds(5));
         var child = Pools.LeafOf(Assert.Single(pool.ProcessIds));
         Assert.Equal(0, Native.Kill(child, Stop));
         using var hung = await NormalizeAsync(pool, TestPhotos.Jpeg(640, 480, 14));
