@@ -1,3 +1,4 @@
+using System.Text;
 using Flurrty.RegistryService.Identities;
 
 namespace Flurrty.RegistryService.Tests.Identities;
@@ -6,11 +7,44 @@ public sealed class NamingTests
 {
     [Theory]
     [InlineData("Dad", "dad")]
-    [InlineData("  Über Dad!! 2 ", "ber-dad-2")]
-    [InlineData("李", "identity")]
+    [InlineData("  Über Dad!! 2 ", "uber-dad-2")]
+    [InlineData("Ünïcödé", "unicode")]
+    [InlineData("U\u0308ni\u0308", "uni")]
+    [InlineData("Straße", "strasse")]
+    [InlineData("Æsop Øyvind Łukasz Þór Đặng", "aesop-oyvind-lukasz-thor-dang")]
+    [InlineData("İstanbul", "istanbul")]
+    [InlineData("Ⅳ ½", "iv-1-2")]
+    [InlineData("Алёша", "alesha")]
+    [InlineData("ねこ", "neko")]
+    [InlineData("猫 Tama 😀", "tama")]
+    [InlineData("O'Neil", "o-neil")]
     [InlineData("../../etc/passwd\r\n\"", "etc-passwd")]
     [InlineData("a23456789012345678901234567890123456789 1234", "a23456789012345678901234567890123456789")]
     public void Slug_Name_IsSafeInAFileName(string name, string slug) => Assert.Equal(slug, IdentityName.Slug(name));
+
+    [Theory]
+    [InlineData("猫")]
+    [InlineData("李")]
+    [InlineData("\U00020000")]
+    public void Slug_NameWithoutOneReading_IsAlwaysTheSameAndNobodyElses(string name)
+    {
+        var slug = IdentityName.Slug(name);
+        Assert.Matches("^identity-[0-9a-f]{8}$", slug);
+        Assert.Equal(slug, IdentityName.Slug(name));
+        Assert.NotEqual(slug, IdentityName.Slug($"{name}{name}"));
+    }
+
+    [Fact]
+    public void Slug_OfAnyLetter_IsSafeInAFileName()
+    {
+        for (var value = 0; value <= 0x10FFFF; value++)
+        {
+            if (Rune.IsValid(value))
+            {
+                Assert.Matches("^[a-z0-9]+(-[a-z0-9]+)*$", IdentityName.Slug($"{new Rune(value)} a {new Rune(value)}"));
+            }
+        }
+    }
 
     [Fact]
     public void TriggerWord_OfAVersion_IsValidAndAlwaysTheSame()
