@@ -2,7 +2,11 @@ using Flurrty.AppHost;
 using Flurrty.AppHost.Infrastructure;
 
 var builder = DistributedApplication.CreateBuilder(args);
-var data = DataDirectory.Of(builder);
+if (DataDirectory.Of(builder) is not { } data)
+{
+    return 1;
+}
+
 var keys = builder.AddKeys(data);
 var infrastructure = builder.AddInfrastructure(data, keys.Development);
 var isStrict = bool.TryParse(builder.Configuration["Sandbox:Strict"], out var strict) && strict;
@@ -17,6 +21,7 @@ var sandbox = builder.AddProject<Projects.Sandbox>("sandbox").WithHttpEndpoint()
 
 var migrations = builder.AddProject<Projects.Migrations>("migrations")
     .WithDatabaseOwners(infrastructure)
+    .WithEnvironment("Migrator__DataDirectory", data.Root)
     .WaitFor(infrastructure.Databases);
 
 var uploads = builder.AddProject<Projects.UploadService>("uploads").WithHttpEndpoint()
@@ -63,4 +68,6 @@ foreach (var project in (IResourceBuilder<ProjectResource>[])[sandbox, uploads, 
 }
 
 builder.AddTopologyFile(data, keys, infrastructure, gateway, sandbox);
+builder.EndOnRefusedData(infrastructure.Databases, infrastructure.Broker, infrastructure.Store, migrations);
 builder.Build().Run();
+return Environment.ExitCode;

@@ -1,24 +1,22 @@
+using System.Globalization;
+
 namespace Flurrty.AppHost;
 
 /// <summary>Where this topology keeps its data: <c>.data</c> beside the solution, or <c>Data:Directory</c>.</summary>
 internal sealed class DataDirectory : IDisposable
 {
+    // Raised when what lies here is laid out in another way; an upgrade from the one before then belongs beside it.
+    // What the servers and the schemas below look like is theirs to judge: eng/native and Migrations.
+    private const int Format = 1;
+
     // Held until the process ends: two topologies in one directory would share databases.
     private readonly FileStream _lock;
 
-    private DataDirectory(string root, string repository)
+    private DataDirectory(string root, string repository, FileStream held)
     {
         Root = root;
         Repository = repository;
-        _ = Directory.CreateDirectory(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
-        try
-        {
-            _lock = new FileStream(Below("lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException exception)
-        {
-            throw new InvalidOperationException($"Another topology runs with the data in {root}. Stop it first, or use another checkout.", exception);
-        }
+        _lock = held;
     }
 
     public string Root { get; }
@@ -26,13 +24,44 @@ internal sealed class DataDirectory : IDisposable
     /// <summary>The checkout, where the start scripts lie.</summary>
     public string Repository { get; }
 
-    public static DataDirectory Of(IDistributedApplicationBuilder builder)
+    /// <summary>Takes the directory for this process, or says why not and gives null.</summary>
+    public static DataDirectory? Of(IDistributedApplicationBuilder builder)
     {
         var repository = Path.GetFullPath(Path.Combine(builder.AppHostDirectory, ".."));
-        return new DataDirectory(Path.GetFullPath(builder.Configuration["Data:Directory"] ?? Path.Combine(repository, ".data")), repository);
+        var root = Path.GetFullPath(builder.Configuration["Data:Directory"] ?? Path.Combine(repository, ".data"));
+        _ = Directory.CreateDirectory(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+        FileStream held;
+        try
+        {
+            held = new FileStream(Path.Combine(root, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException)
+        {
+            return Refused($"Another topology runs with the data in {root}. Stop it first, or use another checkout.");
+        }
+
+        var stamp = Path.Combine(root, "format");
+
+        // The commits before there was a stamp had the first format.
+        var written = File.Exists(stamp) ? File.ReadAllText(stamp).Trim() : "1";
+        if (!int.TryParse(written, NumberStyles.None, CultureInfo.InvariantCulture, out var format) || format is < 1 or > Format)
+        {
+            held.Dispose();
+            return Refused(
+                $"The data in {root} has the format '{written}', and this version knows none above {Format}: a later version made it. Go on with that version, or start anew by removing it with rm -rf '{root}'.");
+        }
+
+        File.WriteAllText(stamp, string.Create(CultureInfo.InvariantCulture, $"{Format}\n"));
+        return new DataDirectory(root, repository, held);
     }
 
     public void Dispose() => _lock.Dispose();
 
     public string Below(string name) => Path.Combine(Root, name);
+
+    private static DataDirectory? Refused(string reason)
+    {
+        Console.Error.WriteLine(reason);
+        return null;
+    }
 }

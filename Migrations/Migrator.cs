@@ -7,45 +7,50 @@ using Npgsql;
 namespace Flurrty.Migrations;
 
 /// <summary>Brings every schema to its present form, as its owner.</summary>
-internal sealed partial class Migrator(IConfiguration configuration, IOptions<MigratorOptions> options, TimeProvider time, ILogger<Migrator> logger)
+internal sealed partial class Migrator(IConfiguration configuration, IOptions<MigratorOptions> options, TimeProvider time, TextWriter errors, ILogger<Migrator> logger)
 {
     private static readonly ActivitySource Source = new("Flurrty.Migrations");
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Gives whether every schema is in its present form.</summary>
-    public async Task<bool> MigrateAsync(IEnumerable<Schema> schemas, CancellationToken cancellationToken)
+    /// <summary>Brings all schemas to their present form. None is touched while the history of one does not lead there.</summary>
+    public async Task<MigrationOutcome> MigrateAsync(IReadOnlyList<Schema> schemas, CancellationToken cancellationToken)
     {
-        var results = await Task.WhenAll(schemas.Select(schema => Task.Run(() => TryMigrateAsync(schema, cancellationToken), cancellationToken)));
-        return Array.TrueForAll(results, migrated => migrated);
+        var outcome = await ForEachAsync("judge", (schema, source) => JudgeAsync(schema, source, cancellationToken));
+        return outcome == MigrationOutcome.Migrated ? await ForEachAsync("migrate", (schema, source) => MigrateAsync(schema, source, cancellationToken)) : outcome;
+
+        async Task<MigrationOutcome> ForEachAsync(string what, Func<Schema, NpgsqlDataSource, Task<MigrationOutcome>> act) =>
+            (await Task.WhenAll(schemas.Select(schema => Task.Run(() => TryAsync(what, schema, act, cancellationToken), cancellationToken)))).Max();
     }
 
-    private async Task<bool> TryMigrateAsync(Schema schema, CancellationToken cancellationToken)
+    private async Task<MigrationOutcome> TryAsync(string what, Schema schema, Func<Schema, NpgsqlDataSource, Task<MigrationOutcome>> act, CancellationToken cancellationToken)
     {
-        using var activity = Source.StartActivity($"migrate {schema.Database}");
+        using var activity = Source.StartActivity($"{what} {schema.Database}");
         try
         {
-            await MigrateAsync(schema, cancellationToken);
-            return true;
+            var name = $"{schema.Database}-owner";
+            var connection = configuration.GetConnectionString(name) ?? throw new InvalidOperationException($"ConnectionStrings:{name} is missing.");
+            await using var source = NpgsqlDataSource.Create(connection);
+            return await act(schema, source);
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
             activity?.SetStatus(ActivityStatusCode.Error, exception.GetType().Name);
             LogFailed(logger, schema.Database, exception);
-            return false;
+            return MigrationOutcome.Failed;
         }
         catch (OperationCanceledException)
         {
             LogStopped(logger, schema.Database);
-            return false;
+            return MigrationOutcome.Failed;
         }
     }
 
-    private async Task MigrateAsync(Schema schema, CancellationToken cancellationToken)
+    private async Task<MigrationOutcome> JudgeAsync(Schema schema, NpgsqlDataSource source, CancellationToken cancellationToken) =>
+        schema.Refuse(await WaitForHistoryAsync(schema, source, cancellationToken)) is { } reason ? Refuse(schema, reason) : MigrationOutcome.Migrated;
+
+    private async Task<MigrationOutcome> MigrateAsync(Schema schema, NpgsqlDataSource source, CancellationToken cancellationToken)
     {
-        var name = $"{schema.Database}-owner";
-        var connection = configuration.GetConnectionString(name) ?? throw new InvalidOperationException($"ConnectionStrings:{name} is missing.");
-        await using var source = NpgsqlDataSource.Create(connection);
-        var applied = await WaitForHistoryAsync(schema, source, cancellationToken);
+        var applied = await ReadHistoryAsync(source, cancellationToken);
         var missing = schema.Migrations.Except(applied, StringComparer.Ordinal).ToArray();
         if (applied.Except(schema.Migrations, StringComparer.Ordinal).Any())
         {
@@ -55,12 +60,30 @@ internal sealed partial class Migrator(IConfiguration configuration, IOptions<Mi
         if (missing.Length == 0)
         {
             LogCurrent(logger, schema.Database, applied.Count);
-            return;
+            return MigrationOutcome.Migrated;
         }
 
         await using var context = schema.Open(source);
-        await context.Database.MigrateAsync(cancellationToken);
+        try
+        {
+            await context.Database.MigrateAsync(cancellationToken);
+        }
+        catch (PostgresException exception) when (IsOtherForm(exception))
+        {
+            return Refuse(schema, $"is not in the form that its history tells of ({exception.MessageText})");
+        }
+
         LogMigrated(logger, schema.Database, string.Join(", ", missing));
+        return MigrationOutcome.Migrated;
+    }
+
+    private MigrationOutcome Refuse(Schema schema, string reason)
+    {
+        var anew = options.Value.DataDirectory is { } directory
+            ? $"or start anew: stop this topology and remove its data with rm -rf '{directory}'."
+            : "or start anew with empty databases.";
+        errors.WriteLine($"migrations: The database {schema.Database} {reason}: no migration leads from there to here. Go on with the version that made it, {anew}");
+        return MigrationOutcome.Refused;
     }
 
     private async Task<IReadOnlyCollection<string>> WaitForHistoryAsync(Schema schema, NpgsqlDataSource source, CancellationToken cancellationToken)
@@ -99,6 +122,11 @@ internal sealed partial class Migrator(IConfiguration configuration, IOptions<Mi
             return [];
         }
     }
+
+    // Something is there that should not be, or the other way round; each migration is a transaction of its own and left nothing.
+    private static bool IsOtherForm(PostgresException exception) => exception.SqlState is
+        PostgresErrorCodes.DuplicateTable or PostgresErrorCodes.DuplicateColumn or PostgresErrorCodes.DuplicateObject or PostgresErrorCodes.DuplicateFunction
+        or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedObject or PostgresErrorCodes.UndefinedFunction;
 
     // A server that is starting refuses connections, or has not made its databases and roles yet.
     private static bool MayPass(Exception exception) => exception switch

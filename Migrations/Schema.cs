@@ -15,6 +15,18 @@ internal sealed record Schema(string Database, IReadOnlyList<string> Migrations,
             [.. IdsOf(typeof(TContext))],
             source => create(new DbContextOptionsBuilder<TContext>().UseNpgsql(source).Options));
 
+    /// <summary>Says why no migration leads from a history to the present form, or null.</summary>
+    public string? Refuse(IReadOnlyCollection<string> applied)
+    {
+        var unknown = applied.Except(Migrations, StringComparer.Ordinal).ToArray();
+        var missing = Migrations.Except(applied, StringComparer.Ordinal).ToArray();
+
+        // With nothing missing it is the schema of a later version, which keeps those before it working.
+        return unknown.Length == 0 || missing.Length == 0
+            ? null
+            : $"has the migration {string.Join(", ", unknown)}, which this version does not know, and lacks {string.Join(", ", missing)}";
+    }
+
     // Read from the attributes: building the model just to find that there is nothing to do would take most of the start.
     private static IEnumerable<string> IdsOf(Type context) => context.Assembly.GetTypes()
         .Where(type => type.GetCustomAttribute<DbContextAttribute>()?.ContextType == context)

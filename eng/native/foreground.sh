@@ -12,6 +12,12 @@ die() {
   exit 1
 }
 
+# The data is not ours to serve: only another version, or a new start, helps. EX_DATAERR of sysexits.h tells an orchestrator so.
+refuse() {
+  printf '%s: %s\n' "$NAME" "$*" >&2
+  exit 65
+}
+
 need_values() {
   local variable
   for variable in "$@"; do

@@ -71,7 +71,7 @@ cd /
 version=$(cat "$cluster/PG_VERSION" 2>/dev/null || true)
 if [ -n "$version" ]; then
   bin=/usr/lib/postgresql/$version/bin
-  [ -x "$bin/postgres" ] || die "$cluster was made by PostgreSQL $version, which is not installed; install postgresql-$version or remove $home."
+  [ -x "$bin/postgres" ] || refuse "the data in $home was made by PostgreSQL $version, which is not installed: install postgresql-$version, or start anew by removing it with rm -rf '$home'."
 else
   bin=$(find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1)
   [ -n "$bin" ] && [ -x "$bin/initdb" ] || die "PostgreSQL was not found below /usr/lib/postgresql; run eng/install.sh, which installs postgresql."

@@ -19,6 +19,16 @@ stop_child_with TERM
 mkdir -p "$home"
 hold_directory "$home"
 home=$(realpath "$home")
+
+# Tables of another series may need steps in between that nobody has taken. What a broker holds is asked for again, so it starts with none.
+series=$(basename "$(find /usr/lib/rabbitmq/lib -maxdepth 1 -name 'rabbitmq_server-*' | sort -V | tail -n 1)" | sed -n 's/^rabbitmq_server-\([0-9]*\.[0-9]*\).*/\1/p')
+made_by=$(cat "$home/series" 2>/dev/null || echo "$series")
+if [ -d "$home/mnesia" ] && [ "$made_by" != "$series" ]; then
+  say "the data in $home was made by RabbitMQ $made_by; RabbitMQ $series starts without it, and it is kept as $home/mnesia-$made_by"
+  rm -rf "$home/mnesia-$made_by" "$home/settled"
+  mv "$home/mnesia" "$home/mnesia-$made_by"
+fi
+echo "$series" >"$home/series"
 half_made=
 if [ ! -e "$home/settled" ] && [ -e "$home/mnesia" ]; then
   half_made=1

@@ -24,8 +24,8 @@ home=$(realpath "$home")
 
 # The data directory decides, once it has one, which store serves it.
 if [ -d "$home/minio" ] || { [ ! -d "$home/swift" ] && command -v minio >/dev/null && command -v mc >/dev/null; }; then
-  need_program minio "no MinIO, so install it or remove $home"
-  need_program mc "no MinIO client, so install it or remove $home"
+  command -v minio >/dev/null && command -v mc >/dev/null ||
+    refuse "the data in $home was made by MinIO, of which minio or mc is not on the PATH: install them, or start anew by removing it with rm -rf '$home'."
   mkdir -p "$home/minio" "$home/mc"
   if [ ! -s "$home/root" ]; then
     od -An -N24 -tx1 /dev/urandom | tr -d ' \n' >"$home/root.new"

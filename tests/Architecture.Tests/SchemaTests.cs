@@ -1,5 +1,7 @@
 using Flurrty.Migrations;
 using Flurrty.NativeInfrastructure;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Migrations;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -19,8 +21,8 @@ public sealed class SchemaTests : IAsyncLifetime
     [Fact]
     public async Task Migrate_EmptyDatabasesThenAgain_BindsEveryTenantTable()
     {
-        Assert.True(await Migrator().MigrateAsync(Schemas.All, CancellationToken.None));
-        Assert.True(await Migrator().MigrateAsync(Schemas.All, CancellationToken.None));
+        Assert.Equal(MigrationOutcome.Migrated, await Migrator().MigrateAsync(Schemas.All, CancellationToken.None));
+        Assert.Equal(MigrationOutcome.Migrated, await Migrator().MigrateAsync(Schemas.All, CancellationToken.None));
         foreach (var database in Schemas.All.Select(schema => schema.Database))
         {
             var tables = await TablesAsync(database);
@@ -39,8 +41,67 @@ public sealed class SchemaTests : IAsyncLifetime
 
     [Fact]
     public async Task Migrate_WithoutItsConnections_Fails() =>
-        Assert.False(await new Migrator(new ConfigurationBuilder().Build(), Options.Create(new MigratorOptions()), TimeProvider.System, NullLogger<Migrator>.Instance)
-            .MigrateAsync(Schemas.All, CancellationToken.None));
+        Assert.Equal(
+            MigrationOutcome.Failed,
+            await new Migrator(new ConfigurationBuilder().Build(), Options.Create(new MigratorOptions()), TimeProvider.System, TextWriter.Null, NullLogger<Migrator>.Instance)
+                .MigrateAsync(Schemas.All, CancellationToken.None));
+
+    /// <summary>As a commit left it whose migration was renamed later: the rest of its schema is of no importance.</summary>
+    [Fact]
+    public async Task Migrate_HistoryThatDoesNotLeadHere_IsRefusedAndNothingIsChanged()
+    {
+        var uploads = Schemas.All.Single(static schema => schema.Database == "uploads");
+        await WriteHistoryAsync("uploads", uploads.Migrations[0], "20261120231410_ConsentsAndPendingUploads");
+        using var said = new StringWriter();
+
+        Assert.Equal(MigrationOutcome.Refused, await Migrator(said, "/somewhere/.data").MigrateAsync(Schemas.All, CancellationToken.None));
+
+        var sentence = Assert.Single(said.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.StartsWith("migrations: The database uploads ", sentence, StringComparison.Ordinal);
+        Assert.Contains("20261120231410_ConsentsAndPendingUploads", sentence, StringComparison.Ordinal);
+        Assert.Contains("rm -rf '/somewhere/.data'", sentence, StringComparison.Ordinal);
+        foreach (var database in Schemas.All.Select(static schema => schema.Database))
+        {
+            Assert.Empty(await TablesAsync(database));
+        }
+    }
+
+    [Fact]
+    public async Task Migrate_TablesThatNoHistoryTellsOf_IsRefused()
+    {
+        await ExecuteAsync("registry", "CREATE TABLE identities (id int)");
+        using var said = new StringWriter();
+
+        Assert.Equal(MigrationOutcome.Refused, await Migrator(said, "/somewhere/.data").MigrateAsync(Schemas.All, CancellationToken.None));
+
+        Assert.StartsWith("migrations: The database registry ", said.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Migrate_EarlierHistory_IsBroughtToThePresent()
+    {
+        var uploads = Schemas.All.Single(static schema => schema.Database == "uploads");
+        await using (var source = NpgsqlDataSource.Create(_postgres.Owner("uploads")))
+        await using (var context = uploads.Open(source))
+        {
+            await context.GetService<IMigrator>().MigrateAsync(uploads.Migrations[0]);
+        }
+
+        Assert.Equal(MigrationOutcome.Migrated, await Migrator().MigrateAsync(Schemas.All, CancellationToken.None));
+
+        Assert.Equal(uploads.Migrations, await HistoryAsync("uploads"));
+    }
+
+    [Fact]
+    public async Task Migrate_NewerHistory_IsLeftAsItIs()
+    {
+        Assert.Equal(MigrationOutcome.Migrated, await Migrator().MigrateAsync(Schemas.All, CancellationToken.None));
+        await WriteHistoryAsync("training", "29991231235959_Later");
+
+        Assert.Equal(MigrationOutcome.Migrated, await Migrator().MigrateAsync(Schemas.All, CancellationToken.None));
+
+        Assert.Contains("29991231235959_Later", await HistoryAsync("training"));
+    }
 
     [Fact]
     public async Task Migrate_ServerThatNeverAnswers_GivesUp()
@@ -51,8 +112,9 @@ public sealed class SchemaTests : IAsyncLifetime
             new ConfigurationBuilder().AddInMemoryCollection(settings).Build(),
             Options.Create(new MigratorOptions { Patience = TimeSpan.FromMilliseconds(600) }),
             TimeProvider.System,
+            TextWriter.Null,
             NullLogger<Migrator>.Instance);
-        Assert.False(await migrator.MigrateAsync(Schemas.All, CancellationToken.None));
+        Assert.Equal(MigrationOutcome.Failed, await migrator.MigrateAsync(Schemas.All, CancellationToken.None));
     }
 
     private static async Task<bool> IsRefusedAsync(string connection, string sql)
@@ -92,11 +154,40 @@ public sealed class SchemaTests : IAsyncLifetime
         return tables;
     }
 
-    private Migrator Migrator() => new(
+    private Task WriteHistoryAsync(string database, params string[] migrations) => ExecuteAsync(
+        database,
+        $"""
+        CREATE TABLE IF NOT EXISTS "__EFMigrationsHistory" ("MigrationId" varchar(150) PRIMARY KEY, "ProductVersion" varchar(32) NOT NULL);
+        INSERT INTO "__EFMigrationsHistory" VALUES {string.Join(", ", migrations.Select(static migration => $"('{migration}', '10.0.0')"))}
+        """);
+
+    private async Task<List<string>> HistoryAsync(string database)
+    {
+        await using var source = NpgsqlDataSource.Create(_postgres.Owner(database));
+        await using var command = source.CreateCommand("""SELECT "MigrationId" FROM "__EFMigrationsHistory" ORDER BY 1""");
+        await using var reader = await command.ExecuteReaderAsync();
+        var history = new List<string>();
+        while (await reader.ReadAsync())
+        {
+            history.Add(reader.GetString(0));
+        }
+
+        return history;
+    }
+
+    private async Task ExecuteAsync(string database, string sql)
+    {
+        await using var source = NpgsqlDataSource.Create(_postgres.Owner(database));
+        await using var command = source.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private Migrator Migrator(TextWriter? said = null, string? dataDirectory = null) => new(
         new ConfigurationBuilder().AddInMemoryCollection(Schemas.All.ToDictionary(
             schema => $"ConnectionStrings:{schema.Database}-owner", schema => (string?)_postgres.Owner(schema.Database), StringComparer.Ordinal)).Build(),
-        Options.Create(new MigratorOptions()),
+        Options.Create(new MigratorOptions { DataDirectory = dataDirectory }),
         TimeProvider.System,
+        said ?? TextWriter.Null,
         NullLogger<Migrator>.Instance);
 
     private sealed record Table(string Name, bool HasAccount, bool IsForced, bool HasPolicy);

@@ -106,6 +106,20 @@ public sealed class PostgresTests : NativeServerRules
     }
 
     [Fact]
+    public async Task Start_DataOfAVersionThatIsNotThere_IsRefusedWithWhatToDo()
+    {
+        await using var server = new PostgresServer();
+        await server.StartAsync();
+        await server.StopAsync();
+        await File.WriteAllTextAsync(Path.Combine(server.Data, "cluster", "PG_VERSION"), "9\n");
+
+        Assert.Equal(65, await server.RunToEndAsync());
+
+        Assert.Contains("was made by PostgreSQL 9, which is not installed: install postgresql-9, or", server.Output, StringComparison.Ordinal);
+        Assert.Contains("rm -rf '", server.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Log_NeverHoldsAPassword()
     {
         await using var server = new PostgresServer();

@@ -24,6 +24,28 @@ public sealed class RabbitMqTests : NativeServerRules
     }
 
     [Fact]
+    public async Task Start_DataOfAnotherSeries_PutsItAsideAndServes()
+    {
+        await using var server = new RabbitMqServer();
+        await server.StartAsync();
+        await server.StopAsync();
+        var series = Path.Combine(server.Data, "series");
+        var installed = await File.ReadAllTextAsync(series);
+        await File.WriteAllTextAsync(series, "2.8\n");
+
+        await server.StartAsync();
+
+        Assert.Contains("was made by RabbitMQ 2.8", server.Output, StringComparison.Ordinal);
+        Assert.True(Directory.Exists(Path.Combine(server.Data, "mnesia-2.8")));
+        Assert.Equal(installed, await File.ReadAllTextAsync(series));
+
+        // The next start is one like any other.
+        await server.StopAsync();
+        await server.StartAsync();
+        Assert.DoesNotContain("was made by", server.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Readiness_OtherQueues_AreForbidden()
     {
         await using var server = new RabbitMqServer();
