@@ -44,7 +44,7 @@ internal static class TopologyFileExtensions
 
     private static string? DashboardUrl(ResourceNotificationService notifications) =>
         notifications.TryGetCurrentState("aspire-dashboard", out var dashboard)
-            ? dashboard.Snapshot.Urls.Select(url => new Uri(url.Url)).FirstOrDefault(url => url.Scheme is "http" or "https")?.GetLeftPart(UriPartial.Authority)
+            ? dashboard.Snapshot.Urls.Where(url => url.Name is "http" or "https").Select(url => new Uri(url.Url).GetLeftPart(UriPartial.Authority)).FirstOrDefault()
             : null;
 
     private static async ValueTask<string> ValueAsync(ReferenceExpression expression, CancellationToken cancellationToken) =>

@@ -25,6 +25,8 @@ internal static class ProcessTree
         }
     }
 
+    public static IEnumerable<Entry> Children(int pid) => All().Where(entry => entry.Parent == pid);
+
     /// <summary>The process and everything below it.</summary>
     public static IReadOnlyList<Entry> Descendants(int pid)
     {

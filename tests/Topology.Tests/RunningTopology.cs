@@ -82,21 +82,24 @@ internal sealed partial class RunningTopology : IAsyncDisposable
 
     public string LogOf(string resource) => _logs.TryGetValue(resource, out var lines) ? string.Join('\n', lines) : "";
 
-    /// <summary>The pids of a resource's instances that run now.</summary>
+    /// <summary>The pids of a resource's instances that run now; of a project the service itself, which is a child of <c>dotnet run</c>.</summary>
     public IReadOnlyList<int> PidsOf(string resource) =>
     [
         .. _states.Values
             .Where(state => state.Resource.Name == resource && state.Snapshot.State?.Text == KnownResourceStates.Running)
-            .Select(static state => state.Snapshot.Properties.FirstOrDefault(static property => property.Name == "executable.pid")?.Value)
-            .Where(static value => value is not null)
-            .Select(static value => Convert.ToInt32(value, CultureInfo.InvariantCulture)),
+            .SelectMany(static state =>
+            {
+                var value = state.Snapshot.Properties.FirstOrDefault(static property => property.Name == "executable.pid")?.Value;
+                int[] started = value is null ? [] : [Convert.ToInt32(value, CultureInfo.InvariantCulture)];
+                return state.Resource is ProjectResource ? started.SelectMany(ProcessTree.Children).Select(static child => child.Pid) : started;
+            }),
     ];
 
     public async Task CommandAsync(string resource, string command)
     {
         var model = App.Services.GetRequiredService<DistributedApplicationModel>();
         var result = await App.ResourceCommands.ExecuteCommandAsync(model.Resources.Single(candidate => candidate.Name == resource), command);
-        Assert.True(result.Success, $"{command} of {resource}: {result.ErrorMessage}");
+        Assert.True(result.Success, $"{command} of {resource}: {result.Message}");
     }
 
     public async Task<JsonObject> UploadAsync(HttpClient client, string name = "Sample", int photos = int.MaxValue, bool consent = true)
