@@ -1,5 +1,6 @@
 using Flurrty.AppHost;
 using Flurrty.AppHost.Infrastructure;
+using Microsoft.Extensions.Configuration;
 
 var builder = DistributedApplication.CreateBuilder(args);
 AmbientVariables.Clear();
@@ -45,7 +46,7 @@ var registry = builder.AddProject<Projects.RegistryService>("registry").WithHttp
     .AsInternalService("ContactCard")
     .WaitForCompletion(migrations);
 
-var gateway = builder.AddProject<Projects.Gateway>("gateway").WithHttpEndpoint()
+var gateway = builder.AddProject<Projects.Gateway>("gateway").WithHttpEndpoint(port: builder.Configuration.GetValue<int?>("Ports:gateway"))
     .WithTickets(keys, "gateway", keys.GatewaySigning)
     .WithDevelopmentAccounts(keys)
     .WithReference(uploads).WithReference(training).WithReference(registry)
