@@ -7,26 +7,34 @@ usage() {
   cat <<'TEXT'
 Usage: ./run.sh [options]
   --once            exit when the identity is ready (0) or not (1); the last line is one JSON object
-  --photos DIR      a folder of 3 to 40 photos (JPEG, PNG, WebP); default samples/photos
+  --photos DIR|ZIP  3 to 40 photos (JPEG, PNG, WebP, HEIC, AVIF); default samples/photos
   --name NAME       name of the identity; default "Sample"
   --provider P      auto (default) or the name of a provider
   --preset P        economy, standard (default), high or portrait
+  --port N          port of the gateway; default a free one
   --strict          the Sandbox refuses loopback and http URLs, as the real providers do
-  --aspire ARM      local (default) or packages: who provides the Aspire hosting API
+  --containers      PostgreSQL, RabbitMQ and the S3 store as containers (Docker or Podman); --native forbids it; default: whichever is there
   --no-walk         start the topology only
 TEXT
 }
 
-once=0 photos=samples/photos name=Sample provider=auto preset=standard strict=false aspire=local walk=1
+refuse() {
+  echo "$1" >&2
+  exit 2
+}
+
+once=0 photos=samples/photos name=Sample provider=auto preset=standard port='' strict=false infrastructure=auto walk=1
 while [ $# -gt 0 ]; do
   case "$1" in
     --once) once=1 ;;
-    --photos) photos=${2:?--photos needs a folder}; shift ;;
+    --photos) photos=${2:?--photos needs a folder or a zip file}; shift ;;
     --name) name=${2:?--name needs a name}; shift ;;
     --provider) provider=${2:?--provider needs a name}; shift ;;
     --preset) preset=${2:?--preset needs a name}; shift ;;
+    --port) port=${2:?--port needs a number}; shift ;;
     --strict) strict=true ;;
-    --aspire) aspire=${2:?--aspire needs local or packages}; shift ;;
+    --containers) infrastructure=containers ;;
+    --native) infrastructure=native ;;
     --no-walk) walk=0 ;;
     -h|--help) usage; exit 0 ;;
     *) echo "Unknown option: $1" >&2; usage >&2; exit 2 ;;
@@ -34,17 +42,38 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-./eng/install.sh
-echo "Building…"
-dotnet build AppHost/AppHost.csproj -c Release -v quiet -nologo -p:AspireHosting="$aspire" -clp:NoSummary
-./eng/precompile.sh
+# What was given is looked at before anything is installed or built: nobody waits minutes to learn of a slip.
+case $preset in economy|standard|high|portrait) ;; *) refuse "There is no preset '$preset': it is economy, standard, high or portrait." ;; esac
+[[ $provider =~ ^[a-z]+$ ]] || refuse "'$provider' is not the name of a provider."
+if [ -n "$port" ]; then
+  [[ $port =~ ^[0-9]+$ ]] && [ "$port" -ge 1024 ] && [ "$port" -le 65535 ] || refuse "--port is a number from 1024 to 65535, not '$port'."
+  ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || refuse "Port $port is taken: end what listens there, or name another."
+fi
+if [ "$walk" = 1 ]; then
+  ./eng/photos.sh "$photos" >/dev/null || exit 2
+fi
 
+started=$EPOCHREALTIME
+since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'; }
+mkdir -p .data
 data=$PWD/.data
-mkdir -p "$data"
+
+echo "1/4 Looking for what Flurrty runs on, installing what is missing…"
+if [ "$infrastructure" = containers ]; then ./eng/install.sh --containers; else ./eng/install.sh; fi
+echo "    done after $(since "$started") s"
+
+step=$EPOCHREALTIME
+echo "2/4 Building…"
+dotnet build AppHost/AppHost.csproj -c Release -v quiet -nologo -clp:NoSummary
+./eng/precompile.sh --cached
+echo "    done after $(since "$step") s"
+
+echo "3/4 Starting (log: .data/apphost.log)…"
 rm -f "$data/topology.json"
-built=$EPOCHREALTIME
-ASPNETCORE_ENVIRONMENT=Development DOTNET_ENVIRONMENT=Development \
-  dotnet AppHost/bin/Release/net10.0/Flurrty.AppHost.dll --Sandbox:Strict="$strict" > "$data/apphost.log" 2>&1 &
+# shellcheck source=eng/apphost-environment.sh
+. ./eng/apphost-environment.sh
+step=$EPOCHREALTIME
+dotnet AppHost/bin/Release/net10.0/Flurrty.AppHost.dll --Sandbox:Strict="$strict" --Infrastructure="$infrastructure" ${port:+--Ports:gateway="$port"} > "$data/apphost.log" 2>&1 &
 apphost=$!
 
 stop() {
@@ -58,8 +87,7 @@ trap stop EXIT
 trap 'stop; exit 130' INT
 trap 'stop; exit 143' TERM
 
-echo "Starting (log: .data/apphost.log)…"
-for ((i = 0; i < 1200; i++)); do
+for ((i = 0; i < 3000; i++)); do
   [ -s "$data/topology.json" ] && break
   if ! kill -0 "$apphost" 2>/dev/null; then
     echo "The AppHost ended before the topology was healthy:" >&2
@@ -69,15 +97,16 @@ for ((i = 0; i < 1200; i++)); do
   sleep 0.1
 done
 if [ ! -s "$data/topology.json" ]; then
-  echo "The topology is not healthy after 120 s:" >&2
+  echo "The topology is not healthy after 300 s:" >&2
   tail -n 40 "$data/apphost.log" >&2
   exit 1
 fi
-healthy=$(awk -v a="$built" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
-echo "Healthy after $healthy s."
+healthy=$(since "$step")
+echo "    healthy after $healthy s"
 
 status=0
 if [ "$walk" = 1 ]; then
+  echo "4/4 Training an identity from $photos…"
   ./eng/walk.sh --photos "$photos" --name "$name" --provider "$provider" --preset "$preset" --healthy "$healthy" ${once:+--once "$once"} || status=$?
 fi
 if [ "$once" = 1 ]; then
@@ -86,4 +115,6 @@ if [ "$once" = 1 ]; then
 fi
 
 jq -r '"\nGateway    \(.gateway)\nDashboard  \(.dashboard)/login?t=\(.dashboard_token)\nAPI key    \(.development_key)\n\nEverything else is in .data/topology.json. Ctrl-C stops it."' "$data/topology.json"
+# While it stays up there is time to compile for the next start, which then needs not.
+nice -n 19 ./eng/precompile.sh --fill >/dev/null 2>&1 &
 wait "$apphost"

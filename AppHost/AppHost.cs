@@ -1,7 +1,9 @@
 using Flurrty.AppHost;
 using Flurrty.AppHost.Infrastructure;
+using Microsoft.Extensions.Configuration;
 
 var builder = DistributedApplication.CreateBuilder(args);
+AmbientVariables.Clear();
 if (DataDirectory.Of(builder) is not { } data)
 {
     return 1;
@@ -17,11 +19,12 @@ var sandbox = builder.AddProject<Projects.Sandbox>("sandbox").WithHttpEndpoint()
     .WithEnvironment("Sandbox__SecondsPerTraining", builder.Configuration["Sandbox:SecondsPerTraining"] ?? "6")
     .WithEnvironment("Sandbox__Tokens__0", keys.ReplicateToken)
     .WithEnvironment("Sandbox__AdminToken", keys.SandboxAdmin)
-    .WithHttpHealthCheck("/health");
+    .AsService("BotSparkle").WithSandboxCommands(keys.SandboxAdmin);
 
 var migrations = builder.AddProject<Projects.Migrations>("migrations")
     .WithDatabaseOwners(infrastructure)
     .WithEnvironment("Migrator__DataDirectory", data.Root)
+    .WithParentRelationship(infrastructure.Databases).WithIconName("DatabaseArrowUp")
     .WaitFor(infrastructure.Databases);
 
 var uploads = builder.AddProject<Projects.UploadService>("uploads").WithHttpEndpoint()
@@ -29,7 +32,7 @@ var uploads = builder.AddProject<Projects.UploadService>("uploads").WithHttpEndp
     .WithTickets(keys, "uploads")
     // Photos are streamed, so what allocators keep back is most of what the service would hold: measured, 25 MB less (docs/performance.md).
     .WithEnvironment("MALLOC_ARENA_MAX", "1").WithEnvironment("MALLOC_TRIM_THRESHOLD_", "131072").WithEnvironment("DOTNET_GCgen0size", "0x400000")
-    .WithHttpHealthCheck("/health")
+    .AsInternalService("ImageMultiple")
     .WaitForCompletion(migrations);
 
 var training = builder.AddProject<Projects.TrainingService>("training").WithHttpEndpoint()
@@ -38,22 +41,21 @@ var training = builder.AddProject<Projects.TrainingService>("training").WithHttp
     .WithReference(uploads)
     .WithEnvironment("Replicate__BaseUrl", ReferenceExpression.Create($"{sandbox.GetEndpoint("http")}/v1"))
     .WithEnvironment("Replicate__ApiToken", keys.ReplicateToken)
-    .WithHttpHealthCheck("/health")
+    .AsInternalService("BrainCircuit")
     .WaitForCompletion(migrations).WaitFor(sandbox);
 
 var registry = builder.AddProject<Projects.RegistryService>("registry").WithHttpEndpoint()
     .WithDatabase(infrastructure, "registry").WithMessaging(infrastructure, "registry")
     .WithTickets(keys, "registry", keys.RegistrySigning)
     .WithReference(uploads).WithReference(training)
-    .WithHttpHealthCheck("/health")
+    .AsInternalService("ContactCard")
     .WaitForCompletion(migrations);
 
-var gateway = builder.AddProject<Projects.Gateway>("gateway").WithHttpEndpoint()
+var gateway = builder.AddProject<Projects.Gateway>("gateway").WithHttpEndpoint(port: builder.Configuration.GetValue<int?>("Ports:gateway"))
     .WithTickets(keys, "gateway", keys.GatewaySigning)
     .WithDevelopmentAccounts(keys)
     .WithReference(uploads).WithReference(training).WithReference(registry)
-    .WithExternalHttpEndpoints()
-    .WithHttpHealthCheck("/health")
+    .AsGateway("DoorArrowRight")
     .WaitFor(uploads).WaitFor(training).WaitFor(registry);
 
 if (!isStrict)

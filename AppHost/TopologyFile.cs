@@ -19,27 +19,28 @@ internal static class TopologyFileExtensions
         File.Delete(data.Below(FileName));
         // By factory: the container then owns it, and frees the directory with the application.
         builder.Services.AddSingleton(_ => data);
-        builder.Services.AddHostedService(services => new TopologyFile(
-            services.GetRequiredService<ResourceNotificationService>(),
-            services.GetRequiredService<DataDirectory>().Below(FileName),
-            gateway.Resource.Name,
-            async cancellationToken => new Topology(
+        gateway.OnResourceReady(async (_, ready, cancellationToken) =>
+        {
+            var endpoint = sandbox.GetEndpoint("http");
+            var topology = new Topology(
                 Gateway: await ValueAsync(ReferenceExpression.Create($"{gateway.GetEndpoint("http")}"), cancellationToken),
-                Dashboard: DashboardUrl(services.GetRequiredService<ResourceNotificationService>()),
+                Dashboard: DashboardUrl(ready.Services.GetRequiredService<ResourceNotificationService>()),
                 DashboardToken: builder.Configuration["AppHost:BrowserToken"],
                 DashboardApiKey: builder.Configuration["AppHost:DashboardApiKey"],
                 S3: await ValueAsync(infrastructure.StoreEndpoint, cancellationToken),
                 Broker: await ValueAsync(infrastructure.BrokerEndpoint, cancellationToken),
-                Sandbox: await ValueAsync(ReferenceExpression.Create($"{sandbox.GetEndpoint("http")}"), cancellationToken),
+                Sandbox: await ValueAsync(ReferenceExpression.Create($"{endpoint}"), cancellationToken),
                 SandboxParts: new Dictionary<string, string>(StringComparer.Ordinal)
                 {
-                    ["replicate"] = await ValueAsync(ReferenceExpression.Create($"{sandbox.GetEndpoint("http")}/v1"), cancellationToken),
-                    ["admin"] = await ValueAsync(ReferenceExpression.Create($"{sandbox.GetEndpoint("http")}/admin"), cancellationToken),
+                    ["replicate"] = await ValueAsync(ReferenceExpression.Create($"{endpoint}/v1"), cancellationToken),
+                    ["admin"] = await ValueAsync(ReferenceExpression.Create($"{endpoint}/admin"), cancellationToken),
                 },
                 SandboxAdminToken: await keys.SandboxAdmin.Resource.GetValueAsync(cancellationToken),
                 ReplicateToken: await keys.ReplicateToken.Resource.GetValueAsync(cancellationToken),
                 DevelopmentKey: keys.ApiKey("development"),
-                GuestKey: keys.ApiKey("guest"))));
+                GuestKey: keys.ApiKey("guest"));
+            await topology.WriteAsync(ready.Services.GetRequiredService<DataDirectory>().Below(FileName), cancellationToken);
+        });
     }
 
     private static string? DashboardUrl(ResourceNotificationService notifications) =>
@@ -63,15 +64,12 @@ internal sealed record Topology(
     string? SandboxAdminToken,
     string? ReplicateToken,
     string DevelopmentKey,
-    string GuestKey);
-
-internal sealed class TopologyFile(ResourceNotificationService notifications, string file, string lastResource, Func<CancellationToken, Task<Topology>> read) : BackgroundService
+    string GuestKey)
 {
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    public async Task WriteAsync(string file, CancellationToken cancellationToken)
     {
-        _ = await notifications.WaitForResourceHealthyAsync(lastResource, stoppingToken);
         var temporary = $"{file}.new";
         await using (var stream = new FileStream(temporary, new FileStreamOptions
         {
@@ -80,7 +78,7 @@ internal sealed class TopologyFile(ResourceNotificationService notifications, st
             UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
         }))
         {
-            await JsonSerializer.SerializeAsync(stream, await read(stoppingToken), Json, stoppingToken);
+            await JsonSerializer.SerializeAsync(stream, this, Json, cancellationToken);
         }
 
         File.Move(temporary, file, overwrite: true);

@@ -1,4 +1,5 @@
 using System.Reflection;
+using Flurrty.ServiceDefaults.Data;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Migrations;
@@ -13,7 +14,7 @@ internal sealed record Schema(string Database, IReadOnlyList<string> Migrations,
         where TContext : DbContext => new(
             database,
             [.. IdsOf(typeof(TContext))],
-            source => create(new DbContextOptionsBuilder<TContext>().UseNpgsql(source).Options));
+            source => create(new DbContextOptionsBuilder<TContext>().UseNpgsql(source).UseTenantNames().Options));
 
     /// <summary>Says why no migration leads from a history to the present form, or null.</summary>
     public string? Refuse(IReadOnlyCollection<string> applied)

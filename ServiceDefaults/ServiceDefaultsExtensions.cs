@@ -26,10 +26,10 @@ public static class ServiceDefaultsExtensions
         builder.ConfigureOpenTelemetry();
         builder.AddDefaultHealthChecks();
         builder.Services.AddServiceDiscovery();
-        builder.Services.AddTransient<ResilienceHandler>();
-        builder.Services.ConfigureHttpClientDefaults(http =>
+        builder.Services.ConfigureHttpClientDefaults(static http =>
         {
-            http.AddHttpMessageHandler<ResilienceHandler>();
+            // Outside of the discovery, so that a repeated request may go to another address.
+            http.AddSafeRetries();
             http.AddServiceDiscovery();
         });
         builder.Services.AddFlurrtyProblems();

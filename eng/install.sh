@@ -170,8 +170,8 @@ if ! compgen -G 'artifacts/swift/swift-2.3[5-9]*' >/dev/null; then
   install_swift
 fi
 
-# 4. From npm: the orchestrator with its dashboard, and the image library.
-for part in eng/aspire-cli/install.sh eng/imaging/install.sh; do
+# 4. From npm: the image library.
+for part in eng/imaging/install.sh; do
   if [ -x "$part" ]; then
     "$part"
   fi

@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
 # Replaces the assemblies of the services' Release builds by ready-to-run ones (IL plus native code), so that a start does not wait for the
-# just-in-time compiler. What was compiled once is kept in artifacts/precompiled by its content. Does nothing where the compiler of this
-# SDK cannot be had: everything runs without it, only slower at first.
+# just-in-time compiler. What was compiled once is kept in the user's cache by its content, for every checkout. Does nothing where the compiler
+# of this SDK cannot be had: everything runs without it, only slower at first.
+#   --cached   only takes what was compiled before: a person's first start does not wait for a compiler
+#   --fill     only compiles into the cache and replaces nothing: for beside a running topology
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+mode=${1:-all}
+case $mode in all | --cached | --fill) ;; *) echo "usage: eng/precompile.sh [--cached|--fill]" >&2; exit 2 ;; esac
 
 case $(uname -m) in
   x86_64) arch=x64 ;;
@@ -14,19 +18,20 @@ project=eng/precompile/precompile.proj
 version=$(dotnet msbuild "$project" -getProperty:BundledNETCoreAppPackageVersion)
 packages=$(dotnet nuget locals global-packages --list --force-english-output | sed -n 's/^global-packages: \(.*[^/]\)\/*$/\1/p')
 compiler=$packages/microsoft.netcore.app.crossgen2.linux-$arch/$version/tools/crossgen2
-if [ ! -e "$compiler" ]; then
+if [ ! -e "$compiler" ] && [ "$mode" != --cached ]; then
   dotnet restore "$project" -p:Platform="linux-$arch" -v quiet >/dev/null 2>&1 || true
 fi
 # Unpacked by NuGet, it need not be executable.
-if ! { [ -x "$compiler" ] || chmod +x "$compiler" 2>/dev/null; }; then
+if [ "$mode" != --cached ] && ! { [ -x "$compiler" ] || chmod +x "$compiler" 2>/dev/null; }; then
   echo "precompile: the compiler $version is not to be had; the services start without it" >&2
   exit 0
 fi
 
 shared=$(dirname "$(dotnet --list-runtimes | sed -n 's/^Microsoft\.NETCore\.App [^ ]* \[\(.*\)\]$/\1/p' | tail -1)")
-cache=$PWD/artifacts/precompiled/$version
+cache=${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/flurrty/precompiled/$version-$arch
+mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ] || cache=$PWD/artifacts/precompiled/$version
 mkdir -p "$cache"
-export compiler shared version cache arch
+export compiler shared version cache arch mode
 
 compile() {
   local file=$1 key out
@@ -35,6 +40,7 @@ compile() {
   # What this script made itself is found under its own sum.
   [ ! -e "$out.made" ] || return 0
   if [ ! -e "$out" ]; then
+    [ "$mode" != --cached ] || return 0
     "$compiler" "$file" -o "$out.$$" --targetos linux --targetarch "$arch" -O \
       -r "$shared/Microsoft.NETCore.App/$version/*.dll" -r "$shared/Microsoft.AspNetCore.App/$version/*.dll" -r "$(dirname "$file")/*.dll" >"$out.log" 2>&1 ||
       cp "$file" "$out.$$"
@@ -42,6 +48,7 @@ compile() {
     mv "$out.$$" "$out"
     rm -f "$out.log"
   fi
+  [ "$mode" != --fill ] || return 0
   # Moved into place: a process that runs from the file keeps the old one.
   cp "$out" "$file.precompiled"
   mv "$file.precompiled" "$file"
@@ -49,5 +56,7 @@ compile() {
 export -f compile
 
 for project in Gateway UploadService TrainingService RegistryService Migrations Sandbox AppHost; do
-  find "$project/bin/Release/net10.0" -maxdepth 1 -name '*.dll' 2>/dev/null
+  # Not what only migrations are made with, nor what the AppHost loads little of: compiling it would take longer than it saves.
+  find "$project/bin/Release/net10.0" -maxdepth 1 -name '*.dll' ! -name 'Microsoft.CodeAnalysis*' ! -name 'Microsoft.Build*' ! -name 'Microsoft.EntityFrameworkCore.Design.dll' \
+    ! -name 'Humanizer*' ! -name 'Mono.TextTemplating.dll' ! -name 'Hex1b*' ! -name 'ModelContextProtocol*' ! -name 'Microsoft.Extensions.AI*' ! -name 'KubernetesClient.dll' ! -name 'Microsoft.VisualStudio.*' ! -name 'Newtonsoft.Json.dll' 2>/dev/null
 done | xargs -P "$(nproc)" -I{} bash -c 'compile {}'

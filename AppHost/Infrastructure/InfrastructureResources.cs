@@ -28,17 +28,32 @@ internal sealed record InfrastructureResources(
 
 internal static class InfrastructureExtensions
 {
-    /// <summary>Adds the infrastructure that <c>Infrastructure=native|containers</c> names; native when nothing does.</summary>
-    public static InfrastructureResources AddInfrastructure(this IDistributedApplicationBuilder builder, DataDirectory data, DevelopmentKeys keys) =>
-        (builder.Configuration["Infrastructure"] ?? "native") switch
+    /// <summary>Adds the infrastructure that <c>Infrastructure=native|containers|auto</c> names; <c>auto</c> where nothing does.</summary>
+    public static InfrastructureResources AddInfrastructure(this IDistributedApplicationBuilder builder, DataDirectory data, DevelopmentKeys keys)
+    {
+        var credentials = new Credentials(builder, keys);
+        var added = (builder.Configuration["Infrastructure"] ?? "auto") switch
         {
-            "native" => NativeInfrastructure.Add(builder, data, keys),
-#if CONTAINERS
-            "containers" => ContainerInfrastructure.Add(builder),
-#endif
-            var other => throw new InvalidOperationException(
-                $"Infrastructure={other} is not known here: native starts installed programs, containers needs the Aspire packages (./run.sh --aspire packages)."),
+            "native" => NativeInfrastructure.Add(builder, data, credentials),
+            "containers" => ContainerInfrastructure.Add(builder, data, credentials),
+            "auto" when NativeInfrastructure.IsInstalled(data) => NativeInfrastructure.Add(builder, data, credentials),
+            "auto" when NativeInfrastructure.IsOnPath("docker") || NativeInfrastructure.IsOnPath("podman") => ContainerInfrastructure.Add(builder, data, credentials),
+            "auto" => throw new DistributedApplicationException(NativeInfrastructure.IsInstallable
+                ? "PostgreSQL, RabbitMQ or the S3 store is not installed: run ./eng/install.sh once, or install Docker or Podman."
+                : "There is nothing to run PostgreSQL, RabbitMQ and the S3 store with: install Docker or Podman."),
+            var other => throw new DistributedApplicationException($"Infrastructure={other} is not known: it is native, containers or auto."),
         };
+        Check(added.Databases, "postgres-query", new DatabaseReadiness(InfrastructureResources.DatabaseNames, database => added.DatabaseConnection(database, "app")));
+        Check(added.Broker, "rabbitmq-publish", new BrokerReadiness(added.MessagingConnection(Credentials.Readiness)));
+        Check(added.Store, "s3-put-get", new StoreReadiness(added.StoreConnection(Credentials.Readiness, Credentials.Readiness)));
+        return added;
+
+        void Check(IResourceBuilder<IResource> server, string name, IReadiness readiness)
+        {
+            builder.Services.AddHealthChecks().AddCheck(name, new ReadinessCheck(readiness), timeout: TimeSpan.FromSeconds(10));
+            server.WithHealthCheck(name);
+        }
+    }
 
     public static IResourceBuilder<ProjectResource> WithDatabase(this IResourceBuilder<ProjectResource> service, InfrastructureResources infrastructure, string database) =>
         service

@@ -2,8 +2,8 @@ using System.Diagnostics;
 using Flurrty.ServiceDefaults.Problems;
 using Flurrty.ServiceDefaults.Tickets;
 using Microsoft.Extensions.Options;
+using OpenTelemetry.Instrumentation.Http;
 using Yarp.ReverseProxy.Configuration;
-using Yarp.ReverseProxy.ServiceDiscovery;
 
 namespace Flurrty.Gateway.Routing;
 
@@ -15,16 +15,19 @@ internal static class GatewayRoutes
         builder.AddTicketSigner();
         builder.Services.AddOptions<RoutingOptions>().BindConfiguration(RoutingOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton<DistributedContextPropagator, UntrustedTraces>();
-        builder.Services.AddReverseProxy().AddTransforms<TicketTransform>();
+        builder.Services.AddReverseProxy().AddTransforms<TicketTransform>().AddServiceDiscoveryDestinationResolver();
         builder.Services.AddSingleton<IProxyConfigProvider>(services =>
         {
             var options = services.GetRequiredService<IOptions<RoutingOptions>>().Value;
             return new InMemoryConfigProvider(RouteTable.Routes(options), RouteTable.Clusters(options));
         });
-        builder.Services.AddSingleton<IDestinationResolver, ServiceDestinations>();
 
         // Its log scope has the path of the request, which is a capability where a provider calls back.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
+
+        // So has the address that a request is forwarded to; its span stands below one that names the route.
+        builder.Services.Configure<HttpClientTraceInstrumentationOptions>(static forwarded =>
+            forwarded.EnrichWithHttpRequestMessage = static (span, request) => span.SetTag("url.full", request.RequestUri?.GetLeftPart(UriPartial.Authority)));
         return builder;
     }
 

@@ -1,7 +1,6 @@
 using Flurrty.Messaging;
 using Flurrty.RegistryService.Identities;
 using Flurrty.RegistryService.Versions;
-using Flurrty.ServiceDefaults.Data;
 using Microsoft.EntityFrameworkCore;
 
 namespace Flurrty.RegistryService.Persistence;
@@ -59,6 +58,5 @@ internal sealed class RegistryDbContext(DbContextOptions<RegistryDbContext> opti
             change.Property(row => row.At).HasColumnName("happened_at");
         });
         modelBuilder.AddMessaging();
-        modelBuilder.UseSnakeCase();
     }
 }

@@ -1,3 +1,4 @@
+using Flurrty.ServiceDefaults.Data;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Design;
 
@@ -6,5 +7,5 @@ namespace Flurrty.RegistryService.Persistence;
 /// <summary>Gives the dotnet-ef tool a context without starting the service.</summary>
 internal sealed class RegistryDesignTime : IDesignTimeDbContextFactory<RegistryDbContext>
 {
-    public RegistryDbContext CreateDbContext(string[] args) => new(new DbContextOptionsBuilder<RegistryDbContext>().UseNpgsql().Options);
+    public RegistryDbContext CreateDbContext(string[] args) => new(new DbContextOptionsBuilder<RegistryDbContext>().UseNpgsql().UseTenantNames().Options);
 }

@@ -1,8 +1,8 @@
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry;
+using OpenTelemetry.Context.Propagation;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
@@ -17,6 +17,8 @@ public static class TelemetryExtensions
     public static TBuilder ConfigureOpenTelemetry<TBuilder>(this TBuilder builder)
         where TBuilder : IHostApplicationBuilder
     {
+        // The framework reads and writes the header itself, and the gateway tells it not to believe a caller's; the default of the packages would.
+        Sdk.SetDefaultTextMapPropagator(new TraceContextPropagator());
         var telemetry = builder.Services.AddOpenTelemetry();
         telemetry
             .ConfigureResource(resource => resource
@@ -26,9 +28,20 @@ public static class TelemetryExtensions
                 .AddEnvironmentVariableDetector())
             .WithTracing(tracing => tracing
                 .AddSource(builder.Environment.ApplicationName)
-                .AddSource("Flurrty.*", "Microsoft.AspNetCore", "System.Net.Http", "MassTransit", "Yarp.ReverseProxy"))
+                .AddSource("Flurrty.*", "MassTransit", "Yarp.ReverseProxy")
+                .AddAspNetCoreInstrumentation(static requests =>
+                {
+                    requests.Filter = static context => !ServiceDefaultsExtensions.IsHealthPath(context.Request.Path);
+
+                    // A path may be a capability (webhook token), and so may a query: the route says enough.
+                    requests.EnrichWithHttpRequest = static (span, _) => span.SetTag("url.path", null).SetTag("url.query", null);
+                })
+                .AddHttpClientInstrumentation())
             .WithMetrics(metrics => metrics
-                .AddMeter("Flurrty.*", "Microsoft.AspNetCore.*", "System.Net.Http", "System.Runtime", "MassTransit"))
+                .AddAspNetCoreInstrumentation()
+                .AddHttpClientInstrumentation()
+                .AddRuntimeInstrumentation()
+                .AddMeter("Flurrty.*", "MassTransit", "Polly"))
             .WithLogging(null, logging =>
             {
                 logging.IncludeFormattedMessage = true;
@@ -49,9 +62,11 @@ public static class TelemetryExtensions
         builder.Logging.AddFilter("Microsoft.EntityFrameworkCore.Database.Command", LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.EntityFrameworkCore.Infrastructure", LogLevel.Warning);
 
+        // It tells of each try, the good ones too.
+        builder.Logging.AddFilter("Polly", LogLevel.Warning);
+
         // The answer of /health says it, and the dashboard shows it; while a service starts it is no error.
         builder.Logging.AddFilter("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.None);
-        builder.Services.AddTransient<IStartupFilter, RequestSpanFilter>();
         return builder;
     }
 }

@@ -1,5 +1,4 @@
 using Flurrty.Messaging;
-using Flurrty.ServiceDefaults.Data;
 using Flurrty.TrainingService.Jobs;
 using Microsoft.EntityFrameworkCore;
 
@@ -88,6 +87,5 @@ internal sealed class TrainingContext : DbContext
             received.HasOne<Attempt>().WithMany().HasForeignKey(row => row.AttemptId);
         });
         modelBuilder.AddMessaging();
-        modelBuilder.UseSnakeCase();
     }
 }

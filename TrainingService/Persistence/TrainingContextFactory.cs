@@ -1,3 +1,4 @@
+using Flurrty.ServiceDefaults.Data;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Design;
 
@@ -7,5 +8,5 @@ namespace Flurrty.TrainingService.Persistence;
 internal sealed class TrainingContextFactory : IDesignTimeDbContextFactory<TrainingContext>
 {
     public TrainingContext CreateDbContext(string[] args) =>
-        new(new DbContextOptionsBuilder<TrainingContext>().UseNpgsql("Host=127.0.0.1;Database=training").Options);
+        new(new DbContextOptionsBuilder<TrainingContext>().UseNpgsql("Host=127.0.0.1;Database=training").UseTenantNames().Options);
 }

@@ -1,3 +1,4 @@
+using Flurrty.ServiceDefaults.Data;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Design;
 
@@ -7,5 +8,5 @@ namespace Flurrty.UploadService.Persistence;
 internal sealed class DesignTimeUploadsContext : IDesignTimeDbContextFactory<UploadsContext>
 {
     public UploadsContext CreateDbContext(string[] args) =>
-        new(new DbContextOptionsBuilder<UploadsContext>().UseNpgsql("Host=design-time").Options);
+        new(new DbContextOptionsBuilder<UploadsContext>().UseNpgsql("Host=design-time").UseTenantNames().Options);
 }

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Flurrty.ImagingChild;
 using Flurrty.Messaging;
-using Flurrty.ServiceDefaults.Data;
 using Flurrty.UploadService.Consents;
 using Flurrty.UploadService.Datasets;
 using Flurrty.UploadService.PhotoSets;
@@ -115,6 +114,5 @@ internal sealed class UploadsContext(DbContextOptions<UploadsContext> options) :
                 .OnDelete(DeleteBehavior.Cascade);
         });
         modelBuilder.AddMessaging();
-        modelBuilder.UseSnakeCase();
     }
 }

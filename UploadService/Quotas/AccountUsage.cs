@@ -17,7 +17,7 @@ internal sealed record AccountUsage(int Files, long Bytes, int PendingFiles, lon
     public static async Task<AccountUsage> ReadAsync(UploadsContext db, CancellationToken cancellationToken) =>
         await db.Database.SqlQuery<AccountUsage>(
             $"""
-             SELECT stored.files AS "Files", stored.bytes AS "Bytes", pending.files AS "PendingFiles", pending.bytes AS "PendingBytes"
+             SELECT stored.files AS files, stored.bytes AS bytes, pending.files AS pending_files, pending.bytes AS pending_bytes
              FROM (SELECT count(*)::integer AS files, coalesce(sum(bytes + thumbnail_bytes + original_bytes), 0)::bigint AS bytes FROM photos) stored,
                   (SELECT count(*)::integer AS files, coalesce(sum(bytes), 0)::bigint AS bytes FROM pending_uploads
                    WHERE photo_id IS NULL AND refusal IS NULL AND expires_at > clock_timestamp()) pending

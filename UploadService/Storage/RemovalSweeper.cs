@@ -69,10 +69,10 @@ internal sealed partial class RemovalSweeper(
             accountId,
             async token => await db.Database.SqlQuery<Removal>(
                 $"""
-                 SELECT r.id AS "Id", r.object_key AS "ObjectKey",
+                 SELECT r.id AS id, r.object_key AS object_key,
                         EXISTS (SELECT 1 FROM sealed_photos s WHERE s.object_key = r.object_key)
                         OR EXISTS (SELECT 1 FROM datasets d WHERE d.object_key = r.object_key)
-                        OR EXISTS (SELECT 1 FROM photos p WHERE p.id = r.photo_id) AS "Wanted"
+                        OR EXISTS (SELECT 1 FROM photos p WHERE p.id = r.photo_id) AS wanted
                  FROM scheduled_removals r WHERE r.id = ANY({ids})
                  """).ToListAsync(token),
             cancellationToken);

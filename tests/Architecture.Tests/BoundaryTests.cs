@@ -87,27 +87,6 @@ public sealed class BoundaryTests
         Assert.All(routing, type => Assert.DoesNotContain(Dependencies.Of(type), used => used.Namespace == Accounts));
     }
 
-    [Fact]
-    public void WhichAspireIsInUse_IsKnownInOnePlace()
-    {
-        string[] words = ["LocalAspire", "AspireHosting", "DCP", "dcp"];
-
-        // The files that may know; the two scripts pass the choice on, and tests of the orchestration look at its processes.
-        string[] allowed =
-        [
-            "eng/LocalAspire/", "eng/AspireHosting.props", "eng/aspire-cli/", "docs/", "tests/LocalAspire.Tests/", "tests/Topology.Tests/", "tests/Architecture.Tests/",
-            "run.sh", "test.sh", "Flurrty.sln",
-        ];
-        var knowing = SourceTree.Texts
-            .Where(path => !Array.Exists(allowed, start => path.StartsWith(start, StringComparison.Ordinal)))
-            .SelectMany(path => SourceTree.Read(path).Split('\n').Where(line => !IsImport(line)).Where(line => Array.Exists(words, word => line.Contains(word, StringComparison.Ordinal)))
-                .Select(line => $"{path}: {line.Trim()}"));
-        Assert.Empty(knowing);
-    }
-
-    // Every project that has a part in the choice imports the file that makes it.
-    private static bool IsImport(string line) => line.Contains("<Import Project=", StringComparison.Ordinal) && line.Contains("eng/AspireHosting.props\"", StringComparison.Ordinal);
-
     private static IReadOnlyList<string> ReferencesOf(string project) =>
     [
         .. XDocument.Parse(SourceTree.Read(project)).Descendants()

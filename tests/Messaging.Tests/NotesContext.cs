@@ -13,7 +13,7 @@ public sealed class NotesContext(DbContextOptions<NotesContext> options) : DbCon
 
     public DbSet<Note> Notes => Set<Note>();
 
-    protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.AddMessaging().UseSnakeCase();
+    protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.AddMessaging();
 }
 
 public sealed class Note

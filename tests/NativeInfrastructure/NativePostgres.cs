@@ -1,3 +1,4 @@
+using Flurrty.ServiceDefaults.Data;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
@@ -87,7 +88,7 @@ public sealed class NativePostgres : IAsyncDisposable
         where TContext : DbContext
     {
         ArgumentNullException.ThrowIfNull(open);
-        await using var context = open(new DbContextOptionsBuilder<TContext>().UseNpgsql(Owner(database)).Options);
+        await using var context = open(new DbContextOptionsBuilder<TContext>().UseNpgsql(Owner(database)).UseTenantNames().Options);
         await context.Database.MigrateAsync();
     }
 

@@ -1,19 +1,40 @@
+using System.Diagnostics;
 using System.Net;
-using Flurrty.ServiceDefaults.Http;
-using Microsoft.Extensions.Logging.Abstractions;
+using System.Net.Http.Headers;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Flurrty.ServiceDefaults.Tests;
 
 public sealed class ResilienceTests
 {
-    [Fact]
-    public async Task Send_GetThatFailsTwice_IsRepeated()
+    private const int MostTries = 4;
+
+    [Theory]
+    [InlineData("GET")]
+    [InlineData("HEAD")]
+    [InlineData("OPTIONS")]
+    public async Task Send_SafeRequestThatFailsTwice_IsRepeated(string method)
     {
         var server = new Server(HttpStatusCode.ServiceUnavailable, HttpStatusCode.BadGateway, HttpStatusCode.OK);
-        using var client = Client(server);
-        using var response = await client.GetAsync(new Uri("http://server/"));
-        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(HttpStatusCode.OK, await SendAsync(server, method));
         Assert.Equal(3, server.Calls);
+    }
+
+    [Fact]
+    public async Task Send_SafeRequestThatFailsAlways_GivesUp()
+    {
+        var server = new Server(HttpStatusCode.ServiceUnavailable);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await SendAsync(server, "GET"));
+        Assert.Equal(MostTries, server.Calls);
+    }
+
+    [Fact]
+    public async Task Send_SafeRequestWithoutConnection_IsRepeated()
+    {
+        var server = new Server { IsAway = true };
+        await Assert.ThrowsAsync<HttpRequestException>(() => SendAsync(server, "GET"));
+        Assert.Equal(MostTries, server.Calls);
     }
 
     [Theory]
@@ -21,42 +42,89 @@ public sealed class ResilienceTests
     [InlineData("PUT")]
     [InlineData("PATCH")]
     [InlineData("DELETE")]
+    [InlineData("MOVE")]
     public async Task Send_UnsafeRequestThatFails_IsSentOnce(string method)
     {
         var server = new Server(HttpStatusCode.ServiceUnavailable, HttpStatusCode.OK);
-        using var client = Client(server);
-        using var request = new HttpRequestMessage(new HttpMethod(method), "http://server/");
-        using var response = await client.SendAsync(request);
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, response.StatusCode);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await SendAsync(server, method));
+        Assert.Equal(1, server.Calls);
+    }
+
+    [Theory]
+    [InlineData("POST")]
+    [InlineData("PUT")]
+    [InlineData("PATCH")]
+    [InlineData("DELETE")]
+    [InlineData("MOVE")]
+    public async Task Send_UnsafeRequestWithoutConnection_IsSentOnce(string method)
+    {
+        var server = new Server { IsAway = true };
+        await Assert.ThrowsAsync<HttpRequestException>(() => SendAsync(server, method));
+        Assert.Equal(1, server.Calls);
+    }
+
+    [Theory]
+    [InlineData(HttpStatusCode.NotFound)]
+    [InlineData(HttpStatusCode.InternalServerError)]
+    public async Task Send_AnswerThatWouldBeTheSameAgain_IsNotRepeated(HttpStatusCode status)
+    {
+        var server = new Server(status);
+        Assert.Equal(status, await SendAsync(server, "GET"));
+        Assert.Equal(1, server.Calls);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Send_RetryAfterBeyondTheBound_IsNotRepeated(bool asDate)
+    {
+        var wait = TimeSpan.FromMinutes(1);
+        var server = new Server(HttpStatusCode.TooManyRequests, HttpStatusCode.OK) { RetryAfter = asDate ? new(DateTimeOffset.UtcNow + wait) : new(wait) };
+        Assert.Equal(HttpStatusCode.TooManyRequests, await SendAsync(server, "GET"));
         Assert.Equal(1, server.Calls);
     }
 
     [Fact]
-    public async Task Send_RetryAfterBeyondTheBound_IsNotRepeated()
+    public async Task Send_RetryAfterWithinTheBound_IsWaitedFor()
     {
-        var server = new Server(HttpStatusCode.TooManyRequests, HttpStatusCode.OK) { RetryAfter = TimeSpan.FromMinutes(1) };
-        using var client = Client(server);
-        using var response = await client.GetAsync(new Uri("http://server/"));
-        Assert.Equal(HttpStatusCode.TooManyRequests, response.StatusCode);
-        Assert.Equal(1, server.Calls);
+        var wait = TimeSpan.FromSeconds(2);
+        var server = new Server(HttpStatusCode.ServiceUnavailable, HttpStatusCode.OK) { RetryAfter = new(wait) };
+        var start = Stopwatch.GetTimestamp();
+        Assert.Equal(HttpStatusCode.OK, await SendAsync(server, "GET"));
+        Assert.InRange(Stopwatch.GetElapsedTime(start), wait - TimeSpan.FromMilliseconds(100), TimeSpan.MaxValue);
     }
 
-    private static HttpClient Client(Server server) => new(new ResilienceHandler(NullLogger<ResilienceHandler>.Instance) { InnerHandler = server });
+    private static async Task<HttpStatusCode> SendAsync(Server server, string method)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.AddServiceDefaults();
+        builder.Services.AddHttpClient("test").ConfigurePrimaryHttpMessageHandler(() => server);
+        await using var app = builder.Build();
+        using var client = app.Services.GetRequiredService<IHttpClientFactory>().CreateClient("test");
+        using var request = new HttpRequestMessage(new HttpMethod(method), "http://127.0.0.1/");
+        using var response = await client.SendAsync(request);
+        return response.StatusCode;
+    }
 
+    /// <summary>Gives its answers in turn, the last of them again and again.</summary>
     private sealed class Server(params HttpStatusCode[] answers) : HttpMessageHandler
     {
         public int Calls { get; private set; }
 
-        public TimeSpan? RetryAfter { get; init; }
+        public bool IsAway { get; init; }
+
+        public RetryConditionHeaderValue? RetryAfter { get; init; }
 
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
-            var response = new HttpResponseMessage(answers[Calls++]);
-            if (RetryAfter is { } wait)
+            Calls++;
+            if (IsAway)
             {
-                response.Headers.RetryAfter = new System.Net.Http.Headers.RetryConditionHeaderValue(wait);
+                throw new HttpRequestException(HttpRequestError.ConnectionError, "It is away.");
             }
 
+            var response = new HttpResponseMessage(answers[Math.Min(Calls, answers.Length) - 1]);
+            response.Headers.RetryAfter = RetryAfter;
             return Task.FromResult(response);
         }
     }

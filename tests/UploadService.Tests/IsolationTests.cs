@@ -1,4 +1,5 @@
 using System.Net;
+using Flurrty.ServiceDefaults.Data;
 using Flurrty.UploadService.Persistence;
 using Flurrty.UploadService.Tests.Fixtures;
 using Npgsql;
@@ -92,6 +93,7 @@ public sealed class IsolationTests(UploadsFixture uploads)
     {
         var options = new Microsoft.EntityFrameworkCore.DbContextOptionsBuilder<UploadsContext>();
         Microsoft.EntityFrameworkCore.NpgsqlDbContextOptionsBuilderExtensions.UseNpgsql(options, uploads.Postgres.Owner("uploads"));
+        options.UseTenantNames();
         await using var context = new UploadsContext(options.Options);
         Assert.False(Microsoft.EntityFrameworkCore.RelationalDatabaseFacadeExtensions.HasPendingModelChanges(context.Database));
     }
