@@ -8,6 +8,11 @@ if [[ ${1:-} = rabbitmq* ]] && [ "$(id -u)" = 0 ]; then
 fi
 
 if [ "${1:-}" = rabbitmq-server ]; then
+  # Before anybody else can: the first rabbitmqctl, run as root, would make a cookie that the broker cannot read.
+  cookie=$HOME/.erlang.cookie
+  if [ ! -s "$cookie" ]; then
+    (umask 077 && od -An -N20 -tx1 /dev/urandom | tr -d ' \n' >"$cookie.new" && mv -f "$cookie.new" "$cookie")
+  fi
   # The start script then becomes the Erlang machine, which gets the signals itself, instead of standing before it.
   export detached=1
 fi
