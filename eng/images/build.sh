@@ -100,19 +100,17 @@ build_base() {
 }
 
 build_image() {
-  local name=$1 image key before files start=$SECONDS
+  local name=$1 image key files start=$SECONDS
   image=$(image_of "$name")
   key=$(key_of "$name")
   ! has "$image" "$key" || return 0
   say "building $image"
-  before=$(podman image inspect --format '{{.Id}}' "$image" 2>/dev/null || true)
   mkdir "$work/$name"
   mapfile -t files < <(files_of "$name")
   cp "${files[@]}" "$work/$name/"
   # Only apt runs in there, so it needs neither a network nor cgroups of its own.
   podman build --isolation=chroot --network=host --pull=never --layers=false --label "flurrty.content=$key" \
     --build-arg "BASE=$BASE_IMAGE" --build-arg "VERSION=$2" --tag "$image" "$work/$name" >>"$log" 2>&1 || fail "$image could not be built"
-  if [ -n "$before" ]; then podman image rm "$before" >>"$log" 2>&1 || true; fi
   say "$image is built ($((SECONDS - start)) s, $(($(podman image inspect --format '{{.Size}}' "$image") / 1000000)) MB with its base)"
 }
 
@@ -136,3 +134,5 @@ for name in "${names[@]}"; do
     s3) build_image s3 "$SWIFT_VERSION" ;;
   esac
 done
+# What they replace; the store holds nothing but these images.
+podman image prune --force >>"$log" 2>&1 || true

@@ -149,7 +149,7 @@ SH
 }
 
 check_rabbitmq() {
-  local settings=$work/rabbitmq hash
+  local settings=$work/rabbitmq
   mkdir -m 755 "$settings"
   echo 'load_definitions = /etc/rabbitmq/definitions.json' >"$settings/20-definitions.conf"
   echo '[rabbitmq_management].' >"$settings/enabled_plugins"
@@ -203,6 +203,7 @@ check_s3() {
     --env "FLURRTY_S3_USERS=uploads:service=uploads-secret training:service=training-secret" --volume "$run-s3:/data" "$S3_IMAGE" server /data --console-address :9001)
   url() { echo "http://127.0.0.1:$(port s3 9000)$1"; }
   healthy() { [ "$(curl --silent --noproxy '*' --max-time 30 --output /dev/null --write-out '%{http_code}' "$(url "/minio/health/$1")")" = 200 ]; }
+  unhealthy() { [ "$(curl --silent --noproxy '*' --max-time 30 --output /dev/null --write-out '%{http_code}' "$(url /minio/health/ready)")" = 503 ]; }
   request() { # status, method, path, key, secret, [body]
     local answer
     answer=$(python3 "$here/s3_request.py" "$2" "$(url "$3")" "${@:4}")
@@ -231,6 +232,10 @@ check_s3() {
   podman exec "$run-s3" sh -c 'sleep 0.2 & exit 0' >/dev/null
   sleep 1
   check "s3: serves on when an orphan ends" gives "a photo" /photos/a/b.jpg uploads:service uploads-secret
+  podman exec "$run-s3" chmod 000 /data/swift/data >/dev/null
+  check "s3: is not ready when it cannot write" eventually unhealthy
+  podman exec "$run-s3" chmod 700 /data/swift/data >/dev/null
+  check "s3: is ready when it can again" eventually healthy ready
   check "s3: is killed" killed s3
   check "s3: is not ready then" refused healthy ready
   podman start "$run-s3" >/dev/null
