@@ -52,6 +52,9 @@ missing_rights() {
   if [ "$(cat /proc/sys/user/max_user_namespaces 2>/dev/null || echo 1)" = 0 ] || [ "$(cat /proc/sys/kernel/unprivileged_userns_clone 2>/dev/null || echo 1)" = 0 ]; then
     echo "this machine gives ordinary users no user namespaces; as root, set the kernel settings user.max_user_namespaces and kernel.unprivileged_userns_clone"
   fi
+  if [ -e /dev/net/tun ] && ! { [ -r /dev/net/tun ] && [ -w /dev/net/tun ]; }; then
+    echo "ordinary users may not open /dev/net/tun, by which containers reach the network; as root, run: chmod 666 /dev/net/tun"
+  fi
   if ! grep -qE "^($user|$(id -u)):" /etc/subuid 2>/dev/null || ! grep -qE "^($user|$(id -u)):" /etc/subgid 2>/dev/null; then
     echo "the user $user has no further user ids; as root, run: usermod --add-subuids 200000-265535 --add-subgids 200000-265535 $user"
   fi
