@@ -56,9 +56,12 @@ public sealed class GatewayFixture : IAsyncLifetime
     }
 
     /// <summary>Starts another gateway before the same stubs, with other settings.</summary>
-    internal HttpClient StartGateway(params (string Key, string? Value)[] settings)
+    internal HttpClient StartGateway(params (string Key, string? Value)[] settings) => StartGateway(static _ => { }, settings);
+
+    /// <summary>Starts another gateway with further configuration or services.</summary>
+    internal HttpClient StartGateway(Action<IWebHostBuilder> configure, params (string Key, string? Value)[] settings)
     {
-        var factory = new GatewayFactory(this, settings);
+        var factory = new GatewayFactory(this, configure, settings);
         factory.UseKestrel();
         factory.StartServer();
         _owned.Add(factory);
@@ -66,6 +69,9 @@ public sealed class GatewayFixture : IAsyncLifetime
         client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
         return client;
     }
+
+    /// <summary>Starts another instance of a service; the caller disposes it.</summary>
+    internal Task<StubService> StartStubAsync(string name) => StubService.StartAsync(name, _keys);
 
     internal static async Task<(string Code, JsonElement Body)> ReadProblemAsync(HttpResponseMessage response)
     {
@@ -80,26 +86,36 @@ public sealed class GatewayFixture : IAsyncLifetime
 
     private static string Sha256(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(key)));
 
-    private sealed class GatewayFactory(GatewayFixture fixture, (string Key, string? Value)[] settings) : WebApplicationFactory<Program>
+    private sealed class GatewayFactory(GatewayFixture fixture, Action<IWebHostBuilder> configure, (string Key, string? Value)[] settings) : WebApplicationFactory<Program>
     {
         protected override void ConfigureWebHost(IWebHostBuilder builder)
         {
-            builder.UseSetting("urls", "http://127.0.0.1:0");
-            builder.UseSetting("Tickets:Audience", "gateway");
-            builder.UseSetting("Tickets:SigningKey", fixture._keys.Private);
-            builder.UseSetting("ApiKeys:0:Sha256", Sha256(Key));
-            builder.UseSetting("ApiKeys:0:AccountId", Account.ToString());
-            builder.UseSetting("ApiKeys:1:Sha256", Sha256(OtherKey));
-            builder.UseSetting("ApiKeys:1:AccountId", OtherAccount.ToString());
-            builder.UseSetting("services:uploads:http:0", fixture.Uploads.Address);
-            builder.UseSetting("services:training:http:0", fixture.Training.Address);
-            builder.UseSetting("services:registry:http:0", fixture.Registry.Address);
+            var all = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase)
+            {
+                ["urls"] = "http://127.0.0.1:0",
+                ["Tickets:Audience"] = "gateway",
+                ["Tickets:SigningKey"] = fixture._keys.Private,
+                ["ApiKeys:0:Sha256"] = Sha256(Key),
+                ["ApiKeys:0:AccountId"] = Account.ToString(),
+                ["ApiKeys:1:Sha256"] = Sha256(OtherKey),
+                ["ApiKeys:1:AccountId"] = OtherAccount.ToString(),
+                ["services:uploads:http:0"] = fixture.Uploads.Address,
+                ["services:training:http:0"] = fixture.Training.Address,
+                ["services:registry:http:0"] = fixture.Registry.Address,
+            };
             foreach (var (key, value) in settings)
+            {
+                all[key] = value;
+            }
+
+            // One without a value is one that is not there.
+            foreach (var (key, value) in all.Where(static setting => setting.Value is not null))
             {
                 builder.UseSetting(key, value);
             }
 
             builder.ConfigureLogging(logging => logging.ClearProviders().SetMinimumLevel(LogLevel.Trace).AddProvider(new Recorder(fixture.Log)));
+            configure(builder);
         }
     }
 
