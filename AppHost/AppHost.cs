@@ -4,22 +4,24 @@ using Microsoft.Extensions.Configuration;
 
 var builder = DistributedApplication.CreateBuilder(args);
 AmbientVariables.Clear();
+var providers = Providers.Read(builder.Configuration);
+if (providers.Errors.Count > 0)
+{
+    await Console.Error.WriteLineAsync(string.Join(Environment.NewLine, providers.Errors));
+    return 2;
+}
+
 if (DataDirectory.Of(builder) is not { } data)
 {
     return 1;
 }
 
 var keys = builder.AddKeys(data);
-var infrastructure = builder.AddInfrastructure(data, keys.Development);
+var infrastructure = builder.WithStorePublicUrl(builder.AddInfrastructure(data, keys.Development));
 var isStrict = bool.TryParse(builder.Configuration["Sandbox:Strict"], out var strict) && strict;
 
-var sandbox = builder.AddProject<Projects.Sandbox>("sandbox").WithHttpEndpoint()
-    .WithEnvironment("Sandbox__DataDirectory", data.Below("sandbox"))
-    .WithEnvironment("Sandbox__Strict", isStrict ? "true" : "false")
-    .WithEnvironment("Sandbox__SecondsPerTraining", builder.Configuration["Sandbox:SecondsPerTraining"] ?? "6")
-    .WithEnvironment("Sandbox__Tokens__0", keys.ReplicateToken)
-    .WithEnvironment("Sandbox__AdminToken", keys.SandboxAdmin)
-    .AsService("BotSparkle").WithSandboxCommands(keys.SandboxAdmin);
+// None when every provider is live or off.
+var sandbox = builder.AddSandbox(providers, data, keys, isStrict);
 
 var migrations = builder.AddProject<Projects.Migrations>("migrations")
     .WithDatabaseOwners(infrastructure)
@@ -39,10 +41,9 @@ var training = builder.AddProject<Projects.TrainingService>("training").WithHttp
     .WithDatabase(infrastructure, "training").WithMessaging(infrastructure, "training").WithStore(infrastructure, "training", "models")
     .WithTickets(keys, "training", keys.TrainingSigning)
     .WithReference(uploads)
-    .WithEnvironment("Replicate__BaseUrl", ReferenceExpression.Create($"{sandbox.GetEndpoint("http")}/v1"))
-    .WithEnvironment("Replicate__ApiToken", keys.ReplicateToken)
+    .WithProviders(providers, sandbox, keys)
     .AsInternalService("BrainCircuit")
-    .WaitForCompletion(migrations).WaitFor(sandbox);
+    .WaitForCompletion(migrations);
 
 var registry = builder.AddProject<Projects.RegistryService>("registry").WithHttpEndpoint()
     .WithDatabase(infrastructure, "registry").WithMessaging(infrastructure, "registry")
@@ -58,13 +59,8 @@ var gateway = builder.AddProject<Projects.Gateway>("gateway").WithHttpEndpoint(p
     .AsGateway("DoorArrowRight")
     .WaitFor(uploads).WaitFor(training).WaitFor(registry);
 
-if (!isStrict)
-{
-    // A strict provider refuses loopback webhooks, as the real ones do: then the driver looks by itself.
-    training.WithEnvironment("PublicBaseUrl", gateway.GetEndpoint("http"));
-}
-
-foreach (var project in (IResourceBuilder<ProjectResource>[])[sandbox, uploads, training, registry, gateway])
+training.WithPublicBaseUrl(providers, gateway, isStrict);
+foreach (var project in (IResourceBuilder<ProjectResource>[])[.. sandbox is null ? [] : new[] { sandbox.Project }, uploads, training, registry, gateway])
 {
     project.WithSettings();
 }

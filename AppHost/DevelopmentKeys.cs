@@ -25,6 +25,9 @@ internal sealed class DevelopmentKeys
 
     public Guid Id(string name) => Guid.Parse(Value(name, static () => Guid.CreateVersion7().ToString()));
 
+    /// <summary>A UUID that tells nothing, not even when it was made.</summary>
+    public Guid RandomId(string name) => Guid.Parse(Value(name, static () => Guid.NewGuid().ToString()));
+
     /// <summary>Base64 of a PKCS#8 P-256 key.</summary>
     public string SigningKey(string name) => Value(name, static () =>
     {

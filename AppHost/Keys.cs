@@ -7,7 +7,6 @@ internal sealed record Keys(
     IResourceBuilder<ParameterResource> GatewaySigning,
     IResourceBuilder<ParameterResource> RegistrySigning,
     IResourceBuilder<ParameterResource> TrainingSigning,
-    IResourceBuilder<ParameterResource> ReplicateToken,
     IResourceBuilder<ParameterResource> SandboxAdmin)
 {
     /// <summary>Accounts of a development topology, each with one API key. The second is there to be refused the first one's things.</summary>
@@ -32,7 +31,6 @@ internal static class KeysExtensions
             Signing("gateway"),
             Signing("registry"),
             Signing("training"),
-            builder.AddParameter("replicate-token", () => $"r8_{development.Secret("replicate-token")}", secret: true),
             builder.AddParameter("sandbox-admin-token", () => development.Secret("sandbox-admin-token"), secret: true));
 
         IResourceBuilder<ParameterResource> Signing(string service) =>

@@ -14,14 +14,13 @@ internal static class TopologyFileExtensions
         Keys keys,
         InfrastructureResources infrastructure,
         IResourceBuilder<ProjectResource> gateway,
-        IResourceBuilder<ProjectResource> sandbox)
+        SandboxResource? sandbox)
     {
         File.Delete(data.Below(FileName));
         // By factory: the container then owns it, and frees the directory with the application.
         builder.Services.AddSingleton(_ => data);
         gateway.OnResourceReady(async (_, ready, cancellationToken) =>
         {
-            var endpoint = sandbox.GetEndpoint("http");
             var topology = new Topology(
                 Gateway: await ValueAsync(ReferenceExpression.Create($"{gateway.GetEndpoint("http")}"), cancellationToken),
                 Dashboard: DashboardUrl(ready.Services.GetRequiredService<ResourceNotificationService>()),
@@ -29,14 +28,10 @@ internal static class TopologyFileExtensions
                 DashboardApiKey: builder.Configuration["AppHost:DashboardApiKey"],
                 S3: await ValueAsync(infrastructure.StoreEndpoint, cancellationToken),
                 Broker: await ValueAsync(infrastructure.BrokerEndpoint, cancellationToken),
-                Sandbox: await ValueAsync(ReferenceExpression.Create($"{endpoint}"), cancellationToken),
-                SandboxParts: new Dictionary<string, string>(StringComparer.Ordinal)
-                {
-                    ["replicate"] = await ValueAsync(ReferenceExpression.Create($"{endpoint}/v1"), cancellationToken),
-                    ["admin"] = await ValueAsync(ReferenceExpression.Create($"{endpoint}/admin"), cancellationToken),
-                },
-                SandboxAdminToken: await keys.SandboxAdmin.Resource.GetValueAsync(cancellationToken),
-                ReplicateToken: await keys.ReplicateToken.Resource.GetValueAsync(cancellationToken),
+                Sandbox: sandbox is null ? null : await ValueAsync(ReferenceExpression.Create($"{sandbox.Project.GetEndpoint("http")}"), cancellationToken),
+                SandboxParts: sandbox is null ? null : await PartsAsync(sandbox, cancellationToken),
+                SandboxAdminToken: sandbox is null ? null : await keys.SandboxAdmin.Resource.GetValueAsync(cancellationToken),
+                ReplicateToken: await TokenAsync(sandbox, "replicate", cancellationToken),
                 DevelopmentKey: keys.ApiKey("development"),
                 GuestKey: keys.ApiKey("guest"));
             await topology.WriteAsync(ready.Services.GetRequiredService<DataDirectory>().Below(FileName), cancellationToken);
@@ -46,6 +41,24 @@ internal static class TopologyFileExtensions
     private static string? DashboardUrl(ResourceNotificationService notifications) =>
         notifications.TryGetCurrentState("aspire-dashboard", out var dashboard)
             ? dashboard.Snapshot.Urls.Where(url => url.Name is "http" or "https").Select(url => new Uri(url.Url).GetLeftPart(UriPartial.Authority)).FirstOrDefault()
+            : null;
+
+    private static async Task<IReadOnlyDictionary<string, string>> PartsAsync(SandboxResource sandbox, CancellationToken cancellationToken)
+    {
+        var endpoint = sandbox.Project.GetEndpoint("http");
+        var parts = new Dictionary<string, string>(StringComparer.Ordinal) { ["admin"] = await ValueAsync(ReferenceExpression.Create($"{endpoint}/admin"), cancellationToken) };
+        foreach (var provider in sandbox.Tokens.Keys)
+        {
+            parts[provider.Name] = await ValueAsync(ReferenceExpression.Create($"{endpoint}{provider.SandboxPath}"), cancellationToken);
+        }
+
+        return parts;
+    }
+
+    /// <summary>The token that the Sandbox accepts. A live one is never written here.</summary>
+    private static async ValueTask<string?> TokenAsync(SandboxResource? sandbox, string provider, CancellationToken cancellationToken) =>
+        sandbox?.Tokens.FirstOrDefault(pair => string.Equals(pair.Key.Name, provider, StringComparison.Ordinal)).Value is { } token
+            ? await token.Resource.GetValueAsync(cancellationToken)
             : null;
 
     private static async ValueTask<string> ValueAsync(ReferenceExpression expression, CancellationToken cancellationToken) =>
@@ -59,8 +72,8 @@ internal sealed record Topology(
     string? DashboardApiKey,
     string S3,
     string Broker,
-    string Sandbox,
-    IReadOnlyDictionary<string, string> SandboxParts,
+    string? Sandbox,
+    IReadOnlyDictionary<string, string>? SandboxParts,
     string? SandboxAdminToken,
     string? ReplicateToken,
     string DevelopmentKey,

@@ -29,6 +29,11 @@ internal sealed partial class JobRunner
             return await CancelAsync(turn, EndUnsentAttempt);
         }
 
+        if (await access.AfterFirstCheckAsync(turn.Attempt.Provider, turn.Lost) is { State: AccessState.Refused } refused)
+        {
+            return await FailAsync(turn, Failure.CredentialsRefused(refused), EndUnsentAttempt);
+        }
+
         try
         {
             var (dataset, refusal) = await datasets.GetAsync(turn.Job.AccountId, turn.Job.Id, turn.Lost);
@@ -108,7 +113,7 @@ internal sealed partial class JobRunner
     /// <summary>The step that costs money. It is written down before, and nothing but this one request follows from having written it down.</summary>
     private async Task<Rest> PostOnceAsync(Turn turn, ITrainingProvider provider, SubmissionPlan plan)
     {
-        var token = webhooks.IsConfigured ? WebhookToken.Create() : null;
+        var token = await publicUrl.WorksAfterFirstTryAsync(turn.Lost) ? WebhookToken.Create() : null;
         var startedAt = time.GetTimestamp();
         turn.Posting(true);
         try

@@ -21,6 +21,8 @@ internal sealed partial class JobRunner(
     ModelFetch fetch,
     ModelStore models,
     WebhookAddress webhooks,
+    PublicUrl publicUrl,
+    AccessChecks access,
     TrainingMetrics metrics,
     IOptions<DrivingOptions> options,
     TimeProvider time,
@@ -28,6 +30,8 @@ internal sealed partial class JobRunner(
 {
     /// <summary>Unexpected errors in a row after which a job is given up rather than tried for ever.</summary>
     private const int MostFaults = 20;
+
+    private static readonly TimeSpan OtherModePause = TimeSpan.FromMinutes(1);
 
     private static readonly ActivitySource Source = new("Flurrty.TrainingService");
 
@@ -92,7 +96,10 @@ internal sealed partial class JobRunner(
         _collects.Dispose();
     }
 
-    private Task<Rest> StepAsync(Turn turn) => turn.Job.State switch
+    private Task<Rest> StepAsync(Turn turn) =>
+        ModeOf(turn.Job) is { } mode && mode != turn.Job.ProviderMode ? StayAsync(turn, mode) : StepOnAsync(turn);
+
+    private Task<Rest> StepOnAsync(Turn turn) => turn.Job.State switch
     {
         JobState.Accepted => AcceptAsync(turn),
         JobState.Preparing => PrepareAsync(turn),
@@ -103,6 +110,37 @@ internal sealed partial class JobRunner(
         JobState.Succeeded or JobState.Failed or JobState.Canceled => Task.FromResult(Rest.Ended),
     };
 
+    /// <summary>The mode that the provider of a job has now; null where no provider has anything to do with it.</summary>
+    private ProviderMode? ModeOf(Job job) =>
+        job is not { ProviderMode: not null, Provider: { } provider } || job.State == JobState.Accepted || job.State.IsTerminal() ? null
+        : _providers.TryGetValue(provider, out var known) ? known.Mode
+        : ProviderMode.Off;
+
+    /// <summary>A job of another mode: nothing of it is sent to the provider of this one. What may be running for money is followed when that mode is back.</summary>
+    private async Task<Rest> StayAsync(Turn turn, ProviderMode mode)
+    {
+        if (turn.Job.ProviderMode == ProviderMode.Live)
+        {
+            if (turn.Job.CancelRequested && turn.View.Attempt is null)
+            {
+                return await CancelAsync(turn);
+            }
+
+            Log.OtherMode(logger, turn.Job.Id, turn.Job.Provider!, mode.ToText());
+            return Rest.For(OtherModePause);
+        }
+
+        var failure = Failure.ModeChanged(mode.ToText());
+        var view = await ChangeAsync(turn, change =>
+        {
+            EndUnsentAttempt(change);
+            change.Fail(failure);
+        });
+        metrics.Ended(view.Job);
+        Log.Failed(logger, turn.Job.Id, failure.Code, failure.Category.ToText(), failure.Detail);
+        return Rest.Ended;
+    }
+
     private async Task<Rest> AcceptAsync(Turn turn)
     {
         if (turn.Job.CancelRequested)
@@ -111,15 +149,21 @@ internal sealed partial class JobRunner(
         }
 
         // With one provider there is nothing to weigh for auto.
-        var name = string.Equals(turn.Job.RequestedProvider, "auto", StringComparison.Ordinal) ? _providers.Keys.First() : turn.Job.RequestedProvider;
-        if (!_providers.ContainsKey(name))
+        var name = string.Equals(turn.Job.RequestedProvider, "auto", StringComparison.Ordinal) ? _providers.Keys.FirstOrDefault() : turn.Job.RequestedProvider;
+        if (name is null || !_providers.TryGetValue(name, out var provider))
         {
             return await FailAsync(turn, new Failure(ErrorCategory.Validation, "unknown_provider", Retryable: false));
+        }
+
+        if (await access.AfterFirstCheckAsync(name, turn.Lost) is { State: AccessState.Refused } refused)
+        {
+            return await FailAsync(turn, Failure.CredentialsRefused(refused), change => change.Job.Provider = name);
         }
 
         await ChangeAsync(turn, change =>
         {
             change.Job.Provider = name;
+            change.Job.ProviderMode = provider.Mode;
             change.MoveTo(JobState.Preparing);
             change.AskForDataset();
         });

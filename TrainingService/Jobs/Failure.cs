@@ -18,6 +18,13 @@ internal sealed record Failure(ErrorCategory Category, string Code, bool Retryab
     public static Failure UnknownRun() =>
         new(ErrorCategory.UnknownRun, FailureCodes.UnknownRun, Retryable: false, "It could not be found out whether the provider made a run.");
 
+    /// <summary>Known beforehand, so that nothing was uploaded.</summary>
+    public static Failure CredentialsRefused(ProviderAccess access) =>
+        new(ErrorCategory.Authentication, FailureCodes.ProviderCredentialsRefused, Retryable: true, access.Detail);
+
+    public static Failure ModeChanged(string mode) =>
+        new(ErrorCategory.Canceled, FailureCodes.ProviderModeChanged, Retryable: false, $"It was begun in the mode sandbox; the provider's mode is {mode} now.");
+
     /// <summary>The failure that a provider's refusal comes to once it is not waited for any longer.</summary>
     public static Failure From(ProviderException problem) => problem.Category switch
     {
@@ -32,6 +39,8 @@ internal sealed record Failure(ErrorCategory Category, string Code, bool Retryab
 /// <summary>The stable codes of failed trainings.</summary>
 internal static class FailureCodes
 {
+    public const string ProviderCredentialsRefused = "provider_credentials_refused";
+    public const string ProviderModeChanged = "provider_mode_changed";
     public const string ProviderAuthentication = "provider_authentication";
     public const string ProviderPaymentRequired = "provider_payment_required";
     public const string ProviderRejectedInput = "provider_rejected_input";

@@ -5,6 +5,7 @@ using Flurrty.ServiceDefaults.Data;
 using Flurrty.ServiceDefaults.Problems;
 using Flurrty.ServiceDefaults.Tickets;
 using Flurrty.TrainingService.Persistence;
+using Flurrty.TrainingService.Providers;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
@@ -36,6 +37,7 @@ internal sealed record TrainingSummary(
     int Progress,
     string RequestedProvider,
     string? Provider,
+    string? ProviderMode,
     TrainingConfigView Config,
     DateTimeOffset? EstimatedCompletion,
     bool CancelRequested,
@@ -178,6 +180,7 @@ internal static class TrainingEndpoints
         job.Progress,
         job.RequestedProvider,
         job.Provider,
+        job.ProviderMode?.ToText(),
         new TrainingConfigView(job.Preset, job.Trainer, job.Steps, job.Rank, job.LearningRate, job.Resolution),
         job.EstimatedCompletion,
         job.CancelRequested,

@@ -1,5 +1,6 @@
 using Flurrty.Messaging;
 using Flurrty.TrainingService.Jobs;
+using Flurrty.TrainingService.Providers;
 using Microsoft.EntityFrameworkCore;
 
 namespace Flurrty.TrainingService.Persistence;
@@ -56,6 +57,7 @@ internal sealed class TrainingContext : DbContext
             job.HasKey(row => row.Id);
             job.Property(row => row.Id).ValueGeneratedNever();
             job.Property(row => row.State).HasConversion(state => state.ToText(), text => JobStates.Parse(text)).HasMaxLength(32);
+            job.Property(row => row.ProviderMode).HasConversion(mode => mode!.Value.ToText(), text => ProviderModes.Parse(text)!.Value).HasMaxLength(16);
             job.Property(row => row.Revision).IsConcurrencyToken();
             job.Property(row => row.LeaseNumber).IsConcurrencyToken();
             job.Ignore(row => row.CancelRequested);

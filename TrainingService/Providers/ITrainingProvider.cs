@@ -9,11 +9,17 @@ internal interface ITrainingProvider
     /// <summary>The name that callers choose it by.</summary>
     string Name { get; }
 
+    /// <summary>Whether it is the real one.</summary>
+    ProviderMode Mode { get; }
+
     /// <summary>What it trains with, within which limits, at which price.</summary>
     ProviderDescription Describe();
 
     /// <summary>What a training will probably cost and take.</summary>
     TrainingEstimate Estimate(TrainingParameters parameters);
+
+    /// <summary>Asks whose credential it was given: cheap, free and without effect. Returns the account's name.</summary>
+    Task<string> CheckAccessAsync(CancellationToken cancellationToken);
 
     /// <summary>Uploads the attempt's own copy of the dataset. A repeat makes another file.</summary>
     Task<ProviderInput> UploadInputAsync(DatasetSource dataset, CancellationToken cancellationToken);
@@ -55,9 +61,6 @@ internal sealed record ProviderDescription
 
     /// <summary>Whether it tells us by webhook when a run moves.</summary>
     public required bool Webhooks { get; init; }
-
-    /// <summary>Whether it is configured and may be chosen.</summary>
-    public required bool Available { get; init; }
 }
 
 /// <summary>One trainer of a provider.</summary>

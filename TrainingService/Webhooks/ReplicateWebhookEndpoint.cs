@@ -43,7 +43,8 @@ internal static class ReplicateWebhookEndpoint
         CancellationToken cancellationToken)
     {
         // Unknown tokens are turned away before a byte of the body is read.
-        if (WebhookToken.Parse(token) is not { } known || await FindAsync(dispatcher, known, cancellationToken) is not var (jobId, accountId))
+        if (providers.FirstOrDefault(static candidate => candidate is ReplicateProvider) is not { } provider
+            || WebhookToken.Parse(token) is not { } known || await FindAsync(dispatcher, known, cancellationToken) is not var (jobId, accountId))
         {
             return Problem.Result(
                 StatusCodes.Status404NotFound, "webhook_unknown", "There is no such webhook.", "Use the URL that was given with the training.");
@@ -57,7 +58,6 @@ internal static class ReplicateWebhookEndpoint
             var delivery = new WebhookDelivery(
                 request.Headers["webhook-id"], request.Headers["webhook-timestamp"], request.Headers["webhook-signature"],
                 body.GetBuffer().AsMemory(0, (int)body.Length));
-            var provider = providers.First(static candidate => candidate is ReplicateProvider);
             switch (await provider.VerifyWebhookAsync(delivery, cancellationToken))
             {
                 case WebhookVerdict.Malformed:

@@ -1,4 +1,4 @@
-using Flurrty.TrainingService.Providers.Replicate;
+using Flurrty.TrainingService.Providers;
 using Microsoft.Extensions.Options;
 
 namespace Flurrty.TrainingService.Webhooks;
@@ -9,7 +9,7 @@ internal sealed class WebhookOptions
     public Uri? PublicBaseUrl { get; set; }
 }
 
-internal sealed class WebhookOptionsRules(IOptions<ReplicateOptions> replicate) : IValidateOptions<WebhookOptions>
+internal sealed class WebhookOptionsRules(IEnumerable<LiveProvider> live) : IValidateOptions<WebhookOptions>
 {
     public ValidateOptionsResult Validate(string? name, WebhookOptions options)
     {
@@ -23,9 +23,26 @@ internal sealed class WebhookOptionsRules(IOptions<ReplicateOptions> replicate) 
             return ValidateOptionsResult.Fail("PublicBaseUrl must be an absolute http or https URL.");
         }
 
-        return url.Scheme is "http" && replicate.Value.BaseUrl.Scheme is "https"
-            ? ValidateOptionsResult.Fail("PublicBaseUrl must be https: a provider outside sends its webhooks nowhere else.")
-            : ValidateOptionsResult.Success;
+        var errors = new List<string>();
+        if (url.UserInfo.Length > 0 || url.Query.Length > 0 || url.Fragment.Length > 0)
+        {
+            errors.Add("PublicBaseUrl must hold neither user info nor a query.");
+        }
+
+        if (live.Any())
+        {
+            if (url.Scheme is not "https")
+            {
+                errors.Add("PublicBaseUrl must be https: a live provider sends its webhooks nowhere else.");
+            }
+
+            if (url.IsLoopback)
+            {
+                errors.Add("PublicBaseUrl must not be this machine's own: a live provider cannot reach it. Leave it empty to go without webhooks.");
+            }
+        }
+
+        return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);
     }
 }
 
@@ -33,8 +50,6 @@ internal sealed class WebhookOptionsRules(IOptions<ReplicateOptions> replicate) 
 internal sealed class WebhookAddress(IOptions<WebhookOptions> options)
 {
     private readonly Uri? _base = options.Value.PublicBaseUrl is { } url ? new Uri(url.AbsoluteUri.TrimEnd('/') + "/") : null;
-
-    public bool IsConfigured => _base is not null;
 
     public Uri ForReplicate(WebhookToken token) =>
         new(_base ?? throw new InvalidOperationException("There is no PublicBaseUrl."), $"webhooks/replicate/{token.Text}");

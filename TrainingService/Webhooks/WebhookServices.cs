@@ -13,5 +13,19 @@ internal static class WebhookServices
             .ValidateOnStart();
         builder.Services.AddSingleton<IValidateOptions<WebhookOptions>, WebhookOptionsRules>();
         builder.Services.AddSingleton<WebhookAddress>();
+        builder.Services.AddOptions<PublicUrlOptions>().BindConfiguration(PublicUrlOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddHttpClient(PublicUrl.HttpClientName, static client => client.Timeout = Timeout.InfiniteTimeSpan)
+            .ConfigurePrimaryHttpMessageHandler(static () => new SocketsHttpHandler
+            {
+                AllowAutoRedirect = false,
+                UseCookies = false,
+
+                // No span of its own: it belongs to no request.
+                ActivityHeadersPropagator = null,
+            })
+            .ConfigureAdditionalHttpMessageHandlers(static (handlers, _) => handlers.Clear())
+            .RemoveAllLoggers();
+        builder.Services.AddSingleton<PublicUrl>();
+        builder.Services.AddHostedService(static services => services.GetRequiredService<PublicUrl>());
     }
 }

@@ -68,7 +68,7 @@ internal sealed partial class ReplicateClient(
     }
 
     /// <summary>Uploads a file under a name of its own. A repeat only makes one more file, which expires.</summary>
-    public Task<ReplicateFile> UploadFileAsync(DatasetSource source, CancellationToken cancellationToken) =>
+    public Task<ReplicateFile> UploadFileAsync(DatasetSource source, Guid installation, CancellationToken cancellationToken) =>
         RepeatAsync(
             async token =>
             {
@@ -77,7 +77,8 @@ internal sealed partial class ReplicateClient(
                 using var request = NewRequest(HttpMethod.Post, "files");
                 using var part = new KnownLengthContent(content, source.Bytes);
                 part.Headers.ContentType = new MediaTypeHeaderValue(MediaTypeNames.Application.Zip);
-                using var form = new MultipartFormDataContent { { part, "content", source.FileName } };
+                using var metadata = JsonBody(new ReplicateFileMetadata(installation), ReplicateJson.Default.ReplicateFileMetadata);
+                using var form = new MultipartFormDataContent { { part, "content", source.FileName }, { metadata, "metadata" } };
                 request.Content = form;
                 return await SendOnceAsync(request, "a file", ReplicateJson.Default.ReplicateFile, deadline.Token, token);
             },

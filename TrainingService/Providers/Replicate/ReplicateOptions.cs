@@ -3,15 +3,17 @@ using Microsoft.Extensions.Options;
 
 namespace Flurrty.TrainingService.Providers.Replicate;
 
-/// <summary>How Replicate is reached. The base URL of the Sandbox makes it the stand-in.</summary>
+/// <summary>How Replicate is reached.</summary>
 internal sealed class ReplicateOptions
 {
     public const string Section = "Replicate";
 
+    /// <summary><c>live</c>, <c>sandbox</c> or <c>off</c>. There is no default: whether money is spent is said, not guessed.</summary>
+    public string? Mode { get; set; }
+
     [Required]
     public Uri BaseUrl { get; set; } = new("https://api.replicate.com/v1");
 
-    [Required(AllowEmptyStrings = false)]
     public string ApiToken { get; set; } = string.Empty;
 
     [Required]
@@ -62,6 +64,21 @@ internal sealed class ReplicateOptionsRules : IValidateOptions<ReplicateOptions>
     public ValidateOptionsResult Validate(string? name, ReplicateOptions options)
     {
         var errors = new List<string>();
+        var mode = ProviderModes.Parse(options.Mode);
+        if (mode is null)
+        {
+            errors.Add("Replicate:Mode must be live, sandbox or off.");
+        }
+
+        if (options.ApiToken.Length == 0 && mode != ProviderMode.Off)
+        {
+            errors.Add("Replicate:ApiToken is missing. Tokens are made at https://replicate.com/account/api-tokens.");
+        }
+        else if (options.ApiToken.AsSpan().ContainsAnyExceptInRange('!', '~'))
+        {
+            errors.Add("Replicate:ApiToken holds a space or another character that no token has.");
+        }
+
         if (!options.BaseUrl.IsAbsoluteUri || options.BaseUrl.Scheme is not ("http" or "https"))
         {
             errors.Add("Replicate:BaseUrl must be an absolute http or https URL.");
@@ -69,6 +86,14 @@ internal sealed class ReplicateOptionsRules : IValidateOptions<ReplicateOptions>
         else if (options.BaseUrl.UserInfo.Length > 0 || options.BaseUrl.Query.Length > 0)
         {
             errors.Add("Replicate:BaseUrl must hold neither user info nor a query.");
+        }
+        else if (mode == ProviderMode.Live && options.BaseUrl.Scheme is not "https")
+        {
+            errors.Add("Replicate:BaseUrl must be https when Replicate:Mode is live: the token goes there.");
+        }
+        else if (mode == ProviderMode.Sandbox && IsReplicate(options.BaseUrl.Host))
+        {
+            errors.Add("Replicate:BaseUrl is the real Replicate, but Replicate:Mode is sandbox. The mode decides the address: set live, or the Sandbox's address.");
         }
 
         foreach (var host in options.DeliveryHosts)
@@ -81,4 +106,7 @@ internal sealed class ReplicateOptionsRules : IValidateOptions<ReplicateOptions>
 
         return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);
     }
+
+    private static bool IsReplicate(string host) =>
+        string.Equals(host, "replicate.com", StringComparison.OrdinalIgnoreCase) || host.EndsWith(".replicate.com", StringComparison.OrdinalIgnoreCase);
 }

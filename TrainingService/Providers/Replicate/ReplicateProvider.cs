@@ -9,6 +9,7 @@ namespace Flurrty.TrainingService.Providers.Replicate;
 internal sealed class ReplicateProvider(
     ReplicateClient client,
     ReplicateWebhookSecret webhookSecret,
+    Installation installation,
     IOptions<ReplicateOptions> options,
     TimeProvider time) : ITrainingProvider
 {
@@ -25,10 +26,11 @@ internal sealed class ReplicateProvider(
 
     public string Name => ProviderName;
 
+    public ProviderMode Mode { get; } = ProviderModes.Parse(options.Value.Mode) ?? throw new InvalidOperationException("Replicate has no mode.");
+
     public ProviderDescription Describe() => new()
     {
         Name = Name,
-        Available = true,
         Webhooks = true,
         Trainers =
         [
@@ -59,6 +61,8 @@ internal sealed class ReplicateProvider(
         decimal Price(TimeSpan run) => decimal.Round((decimal)run.TotalSeconds * _options.DollarsPerSecond, 2);
     }
 
+    public Task<string> CheckAccessAsync(CancellationToken cancellationToken) => ReadOwnerAsync(cancellationToken);
+
     public async Task<ProviderInput> UploadInputAsync(DatasetSource dataset, CancellationToken cancellationToken)
     {
         if (dataset.Bytes > _options.MaxFileBytes)
@@ -66,7 +70,7 @@ internal sealed class ReplicateProvider(
             throw new ProviderException(ErrorCategory.FileError, "The dataset is larger than a file at Replicate may be.");
         }
 
-        var file = await client.UploadFileAsync(dataset, cancellationToken);
+        var file = await client.UploadFileAsync(dataset, installation.Id, cancellationToken);
         if (string.IsNullOrEmpty(file.Id) || !Uri.TryCreate(file.Urls?.Get, UriKind.Absolute, out var location))
         {
             throw ReplicateErrors.Unreadable("the uploaded file");
@@ -92,8 +96,9 @@ internal sealed class ReplicateProvider(
         var trainer = parameters.Trainer ?? _options.Trainer;
         var version = await TrainerVersionAsync(trainer, cancellationToken);
 
-        // One model per account, one version per training: Replicate limits the number of models. The tail of the id is random, its head is a time.
-        var plan = new SubmissionPlan($"{owner}/flurrty-{accountId.ToString("N", CultureInfo.InvariantCulture)[^12..]}", trainer, version, parameters, input);
+        // One model per account, one version per training: Replicate limits the number of models. The tail of the account's id is random, its head is a time.
+        var destination = $"{owner}/flurrty-{installation.Mark}-{accountId.ToString("N", CultureInfo.InvariantCulture)[^12..]}";
+        var plan = new SubmissionPlan(destination, trainer, version, parameters, input);
         if (!IsKnown(plan.Destination))
         {
             try
@@ -255,6 +260,11 @@ internal sealed class ReplicateProvider(
             return known;
         }
 
+        return await ReadOwnerAsync(cancellationToken);
+    }
+
+    private async Task<string> ReadOwnerAsync(CancellationToken cancellationToken)
+    {
         var account = await client.GetAccountAsync(cancellationToken);
         var owner = account.Username ?? throw ReplicateErrors.Unreadable("the account");
         _owner = new Fact(string.Empty, owner, time.GetTimestamp());

@@ -4,7 +4,7 @@ namespace Flurrty.TrainingService.Providers.Replicate;
 
 internal static class ReplicateServices
 {
-    /// <summary>Adds Replicate as a provider.</summary>
+    /// <summary>Adds Replicate as a provider, unless its mode is off.</summary>
     public static void AddReplicate(this IHostApplicationBuilder builder)
     {
         var services = builder.Services;
@@ -20,6 +20,17 @@ internal static class ReplicateServices
             .ValidateDataAnnotations()
             .ValidateOnStart();
         services.AddSingleton<IValidateOptions<ReplicateOptions>, ReplicateOptionsRules>();
+        var mode = ProviderModes.Parse(builder.Configuration[$"{ReplicateOptions.Section}:{nameof(ReplicateOptions.Mode)}"]);
+        if (mode == ProviderMode.Off)
+        {
+            return;
+        }
+
+        if (mode == ProviderMode.Live)
+        {
+            services.AddSingleton(new LiveProvider(ReplicateProvider.ProviderName));
+        }
+
         services.AddBareClient(ReplicateClient.ApiClient, static () => new SocketsHttpHandler
         {
             AllowAutoRedirect = false,

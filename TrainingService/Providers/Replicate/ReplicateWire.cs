@@ -8,6 +8,9 @@ internal sealed record ReplicateAccount(string? Type, string? Username, string? 
 
 internal sealed record ReplicateFile(string? Id, long? Size, ReplicateChecksums? Checksums, ReplicateUrls? Urls);
 
+/// <summary>Says whose a file is.</summary>
+internal sealed record ReplicateFileMetadata(Guid FlurrtyInstallation);
+
 internal sealed record ReplicateChecksums(string? Sha256, string? Md5);
 
 internal sealed record ReplicateUrls(string? Get);
@@ -67,6 +70,7 @@ internal sealed record ReplicateProblem(string? Title, string? Detail);
     NumberHandling = JsonNumberHandling.AllowReadingFromString)]
 [JsonSerializable(typeof(ReplicateAccount))]
 [JsonSerializable(typeof(ReplicateFile))]
+[JsonSerializable(typeof(ReplicateFileMetadata))]
 [JsonSerializable(typeof(ReplicateModel))]
 [JsonSerializable(typeof(ReplicateModelRequest))]
 [JsonSerializable(typeof(ReplicateTrainingRequest))]

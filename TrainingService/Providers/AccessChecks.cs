@@ -1,0 +1,134 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
+
+namespace Flurrty.TrainingService.Providers;
+
+/// <summary>
+/// Asks every provider, in the background, whose credential it was given: at start, again with back-off until it is known, and now and then after.
+/// What it finds is told once per change, shown at <c>/api/providers</c>, and stops trainings with a refused credential before anything is uploaded.
+/// </summary>
+internal sealed partial class AccessChecks(
+    IServiceProvider services,
+    IOptions<AccessChecksOptions> options,
+    TimeProvider time,
+    ILogger<AccessChecks> logger) : BackgroundService, IHealthCheck
+{
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> _first = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, ProviderAccess> _known = new(StringComparer.Ordinal);
+
+    /// <summary>What is known of a provider now.</summary>
+    public ProviderAccess Of(string provider) => _known.GetValueOrDefault(provider, ProviderAccess.Unchecked);
+
+    /// <summary>What is known of a provider, after its first check, which has a deadline.</summary>
+    public async Task<ProviderAccess> AfterFirstCheckAsync(string provider, CancellationToken cancellationToken)
+    {
+        await First(provider).Task.WaitAsync(cancellationToken);
+        return Of(provider);
+    }
+
+    /// <summary>Degraded while a provider does not let us in: this service serves its requests all the same.</summary>
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        var closed = _known.Where(static pair => pair.Value.State != AccessState.Accepted).OrderBy(static pair => pair.Key, StringComparer.Ordinal).ToArray();
+        return Task.FromResult(closed.Length == 0
+            ? HealthCheckResult.Healthy()
+            : HealthCheckResult.Degraded(string.Join(' ', closed.Select(static pair => $"{pair.Key}: {pair.Value.Detail}"))));
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        Task.WhenAll(services.GetServices<ITrainingProvider>().Select(provider => WatchAsync(provider, stoppingToken)));
+
+    private TaskCompletionSource First(string provider) =>
+        _first.GetOrAdd(provider, static _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+
+    private async Task WatchAsync(ITrainingProvider provider, CancellationToken stoppingToken)
+    {
+        var times = options.Value;
+        var pause = times.FirstPause;
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            if (await CheckAsync(provider, times.Deadline, stoppingToken) is not { } access)
+            {
+                return;
+            }
+
+            Note(provider, access);
+            var wait = access.State switch
+            {
+                AccessState.Accepted => times.Recheck,
+                AccessState.Refused => times.LongestPause,
+                _ => pause,
+            };
+            pause = access.State == AccessState.Unreachable && pause * 2 < times.LongestPause ? pause * 2
+                : access.State == AccessState.Unreachable ? times.LongestPause
+                : times.FirstPause;
+            await Task.Delay(wait * (0.75 + (Random.Shared.NextDouble() * 0.5)), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task<ProviderAccess?> CheckAsync(ITrainingProvider provider, TimeSpan deadline, CancellationToken stoppingToken)
+    {
+        using var late = new CancellationTokenSource(deadline, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, stoppingToken);
+        try
+        {
+            return new ProviderAccess(AccessState.Accepted, await provider.CheckAccessAsync(either.Token));
+        }
+        catch (ProviderException refused) when (refused.Category == ErrorCategory.Authentication)
+        {
+            return new ProviderAccess(AccessState.Refused, refused.Message);
+        }
+        catch (ProviderException problem)
+        {
+            return new ProviderAccess(AccessState.Unreachable, problem.Message);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            return null;
+        }
+        catch (OperationCanceledException)
+        {
+            return new ProviderAccess(AccessState.Unreachable, $"It did not answer within {deadline.TotalSeconds:0.#} s.");
+        }
+    }
+
+    private void Note(ITrainingProvider provider, ProviderAccess access)
+    {
+        var before = Of(provider.Name);
+        _known[provider.Name] = access;
+        First(provider.Name).TrySetResult();
+        if (before.State == access.State)
+        {
+            return;
+        }
+
+        var mode = provider.Mode.ToText();
+        switch (access.State)
+        {
+            case AccessState.Accepted:
+                Log.Accepted(logger, provider.Name, mode, access.Detail);
+                break;
+            case AccessState.Refused:
+                Log.Refused(logger, provider.Name, mode, access.Detail);
+                break;
+            default:
+                Log.Unreachable(logger, provider.Name, mode, access.Detail);
+                break;
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventId = 4111, Level = LogLevel.Information, Message = "{Provider} ({Mode}) accepts the credential; it is the account {Account}'s")]
+        public static partial void Accepted(ILogger logger, string provider, string mode, string account);
+
+        [LoggerMessage(EventId = 4112, Level = LogLevel.Error,
+            Message = "{Provider} ({Mode}) refuses the credential: {Reason} No training is begun there. Give a valid token and restart this service; one that is made valid at the provider is noticed by itself")]
+        public static partial void Refused(ILogger logger, string provider, string mode, string reason);
+
+        [LoggerMessage(EventId = 4113, Level = LogLevel.Warning,
+            Message = "{Provider} ({Mode}) cannot be reached: {Reason} Whether the credential is valid is not known; it is tried again. Check the network, the proxy and the provider's status page")]
+        public static partial void Unreachable(ILogger logger, string provider, string mode, string reason);
+    }
+}

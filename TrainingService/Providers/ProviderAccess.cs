@@ -1,0 +1,18 @@
+namespace Flurrty.TrainingService.Providers;
+
+/// <summary>What the last check of a provider's credential came to.</summary>
+internal enum AccessState
+{
+    Unchecked,
+    Accepted,
+    Refused,
+    Unreachable,
+}
+
+/// <summary>Whether a provider lets us in.</summary>
+/// <param name="State">What the last check came to.</param>
+/// <param name="Detail">Whose account it is, or why not; never a secret.</param>
+internal sealed record ProviderAccess(AccessState State, string Detail)
+{
+    public static ProviderAccess Unchecked { get; } = new(AccessState.Unchecked, string.Empty);
+}
