@@ -59,7 +59,17 @@ mkdir -p .data
 data=$PWD/.data
 
 echo "1/4 Looking for what Flurrty runs on, installing what is missing…"
-if [ "$infrastructure" = containers ]; then ./eng/install.sh --containers; else ./eng/install.sh; fi
+if [ "$infrastructure" = auto ]; then
+  # Native where the programs are there or Debian's apt installs them; else whichever container engine answers.
+  if command -v apt-get >/dev/null; then infrastructure=native; else infrastructure=containers; fi
+fi
+if [ "$infrastructure" = containers ]; then
+  ./eng/install.sh --containers
+  # shellcheck source=eng/images/use.sh
+  . ./eng/images/use.sh
+else
+  ./eng/install.sh
+fi
 echo "    done after $(since "$started") s"
 
 step=$EPOCHREALTIME

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs what Flurrty runs on: Debian packages (by sudo where we are not root) and a few things below artifacts/ (as the caller).
-# May run any number of times; when everything is there it only looks. Usage: eng/install.sh [--tests]
+# May run any number of times; when everything is there it only looks. Usage: eng/install.sh [--tests] [--containers]
+#   --tests        also what only the tests need
+#   --containers   without PostgreSQL, RabbitMQ and the S3 store, which run as containers then
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
@@ -12,12 +14,14 @@ die() {
   exit 1
 }
 
-tests=
-case ${1:-} in
-  '') ;;
-  --tests) tests=1 ;;
-  *) die "usage: eng/install.sh [--tests]" ;;
-esac
+tests= containers=
+for argument in "$@"; do
+  case $argument in
+    --tests) tests=1 ;;
+    --containers) containers=1 ;;
+    *) die "usage: eng/install.sh [--tests] [--containers]" ;;
+  esac
+done
 
 # 1. What we do not install ourselves.
 command -v dotnet >/dev/null || die "the .NET SDK was not found; install version $(sed -n 's/.*"version": *"\(.*\)".*/\1/p' global.json 2>/dev/null) or newer and run this again."
@@ -45,9 +49,11 @@ program() { # package, program
 
 modules=/usr/lib/python3/dist-packages
 PATH=$PATH:/usr/sbin:/sbin
-package postgresql '/usr/lib/postgresql/*/bin/initdb'
-package rabbitmq-server /usr/lib/rabbitmq/bin/rabbitmq-server
-program memcached memcached
+if [ -z "$containers" ]; then
+  package postgresql '/usr/lib/postgresql/*/bin/initdb'
+  package rabbitmq-server /usr/lib/rabbitmq/bin/rabbitmq-server
+  program memcached memcached
+fi
 program bubblewrap bwrap
 program util-linux setpriv
 program curl curl
@@ -59,20 +65,22 @@ if apt-cache show libheif-plugin-libde265 libheif-plugin-dav1d >/dev/null 2>&1; 
   package libheif-plugin-libde265 '/usr/lib/*/libheif/plugins/libheif-libde265.so'
   package libheif-plugin-dav1d '/usr/lib/*/libheif/plugins/libheif-dav1d.so'
 fi
-package libisal2 '/usr/lib/*/libisal.so.2' # CRC32C, a checksum that S3 clients may choose
-package python3-cffi "$modules/cffi"
-package python3-cryptography "$modules/cryptography"
-package python3-dnspython "$modules/dns"
-package python3-eventlet "$modules/eventlet"
-package python3-greenlet "$modules/greenlet"
-package python3-lxml "$modules/lxml"
-package python3-openssl "$modules/OpenSSL"
-package python3-oslo.config "$modules/oslo_config"
-package python3-oslo.log "$modules/oslo_log"
-package python3-pastedeploy "$modules/paste/deploy"
-package python3-pyeclib "$modules/pyeclib"
-package python3-requests "$modules/requests"
-package python3-xattr "$modules/xattr"
+if [ -z "$containers" ]; then
+  package libisal2 '/usr/lib/*/libisal.so.2' # CRC32C, a checksum that S3 clients may choose
+  package python3-cffi "$modules/cffi"
+  package python3-cryptography "$modules/cryptography"
+  package python3-dnspython "$modules/dns"
+  package python3-eventlet "$modules/eventlet"
+  package python3-greenlet "$modules/greenlet"
+  package python3-lxml "$modules/lxml"
+  package python3-openssl "$modules/OpenSSL"
+  package python3-oslo.config "$modules/oslo_config"
+  package python3-oslo.log "$modules/oslo_log"
+  package python3-pastedeploy "$modules/paste/deploy"
+  package python3-pyeclib "$modules/pyeclib"
+  package python3-requests "$modules/requests"
+  package python3-xattr "$modules/xattr"
+fi
 if [ -n "$tests" ]; then
   program chromium chromium
   program libimage-exiftool-perl exiftool
@@ -165,7 +173,7 @@ install_swift() {
   trap - EXIT
 }
 
-if ! compgen -G 'artifacts/swift/swift-2.3[5-9]*' >/dev/null; then
+if [ -z "$containers" ] && ! compgen -G 'artifacts/swift/swift-2.3[5-9]*' >/dev/null; then
   say "unpacking OpenStack Swift (the S3 store) into artifacts/swift"
   install_swift
 fi
