@@ -83,7 +83,7 @@ rm -f "$data/topology.json"
 # shellcheck source=eng/apphost-environment.sh
 . ./eng/apphost-environment.sh
 step=$EPOCHREALTIME
-dotnet AppHost/bin/Release/net10.0/Flurrty.AppHost.dll --Sandbox:Strict="$strict" --Infrastructure="$infrastructure" ${port:+--Ports:gateway="$port"} > "$data/apphost.log" 2>&1 &
+dotnet AppHost/bin/Release/net10.0/Flurrty.AppHost.dll --DcpPublisher:WaitForResourceCleanup=true --Sandbox:Strict="$strict" --Infrastructure="$infrastructure" ${port:+--Ports:gateway="$port"} > "$data/apphost.log" 2>&1 &
 apphost=$!
 
 stop() {

@@ -1,5 +1,7 @@
 #pragma warning disable ASPIREPROBES001 // Probes are marked as experimental in Aspire 13; without them liveness could not be told.
 
+using Flurrty.AppHost.Infrastructure;
+
 namespace Flurrty.AppHost;
 
 /// <summary>How services look and are watched on the dashboard.</summary>
@@ -23,7 +25,7 @@ internal static class ServiceAppearance
 
     public static IResourceBuilder<ProjectResource> AsService(this IResourceBuilder<ProjectResource> service, string icon) =>
         service
-            .WithHttpProbe(ProbeType.Readiness, "/health")
+            .WithReadiness($"{service.Resource.Name}-health", new ServiceReadiness(service.GetEndpoint("http")))
             .WithHttpProbe(ProbeType.Liveness, "/alive")
             .WithIconName(icon);
 }

@@ -43,16 +43,17 @@ internal static class InfrastructureExtensions
                 : "There is nothing to run PostgreSQL, RabbitMQ and the S3 store with: install Docker or Podman."),
             var other => throw new DistributedApplicationException($"Infrastructure={other} is not known: it is native, containers or auto."),
         };
-        Check(added.Databases, "postgres-query", new DatabaseReadiness(InfrastructureResources.DatabaseNames, database => added.DatabaseConnection(database, "app")));
-        Check(added.Broker, "rabbitmq-publish", new BrokerReadiness(added.MessagingConnection(Credentials.Readiness)));
-        Check(added.Store, "s3-put-get", new StoreReadiness(added.StoreConnection(Credentials.Readiness, Credentials.Readiness)));
+        added.Databases.WithReadiness("postgres-query", new DatabaseReadiness(InfrastructureResources.DatabaseNames, database => added.DatabaseConnection(database, "app")));
+        added.Broker.WithReadiness("rabbitmq-publish", new BrokerReadiness(added.MessagingConnection(Credentials.Readiness)));
+        added.Store.WithReadiness("s3-put-get", new StoreReadiness(added.StoreConnection(Credentials.Readiness, Credentials.Readiness)));
         return added;
+    }
 
-        void Check(IResourceBuilder<IResource> server, string name, IReadiness readiness)
-        {
-            builder.Services.AddHealthChecks().AddCheck(name, new ReadinessCheck(readiness), timeout: TimeSpan.FromSeconds(10));
-            server.WithHealthCheck(name);
-        }
+    public static IResourceBuilder<T> WithReadiness<T>(this IResourceBuilder<T> resource, string name, IReadiness readiness)
+        where T : IResource
+    {
+        resource.ApplicationBuilder.Services.AddHealthChecks().AddCheck(name, new ReadinessCheck(readiness), timeout: ReadinessCheck.Timeout);
+        return resource.WithHealthCheck(name);
     }
 
     public static IResourceBuilder<ProjectResource> WithDatabase(this IResourceBuilder<ProjectResource> service, InfrastructureResources infrastructure, string database) =>

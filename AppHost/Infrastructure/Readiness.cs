@@ -16,20 +16,54 @@ internal interface IReadiness
     Task UseAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>Ready when the server did what its clients need.</summary>
+/// <summary>
+/// Ready when the server did what its clients need. Aspire asks again after one second, then two, and so on: a check that ended at the first failure
+/// would see a server that starts several seconds late, and everything that waits for it too. So one check goes on trying for a while.
+/// </summary>
 internal sealed class ReadinessCheck(IReadiness readiness) : IHealthCheck
 {
+    /// <summary>How long a check may take in all.</summary>
+    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(15);
+
+    private static readonly TimeSpan Trying = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
-        try
+        var start = TimeProvider.System.GetTimestamp();
+        while (true)
         {
-            await readiness.UseAsync(cancellationToken);
-            return HealthCheckResult.Healthy();
+            try
+            {
+                await readiness.UseAsync(cancellationToken);
+                return HealthCheckResult.Healthy();
+            }
+            catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+            {
+                if (TimeProvider.System.GetElapsedTime(start) > Trying)
+                {
+                    // Messages of these clients name hosts and users, never passwords.
+                    return HealthCheckResult.Unhealthy(exception.Message);
+                }
+            }
+
+            await Task.Delay(Pause, cancellationToken);
         }
-        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+    }
+}
+
+/// <summary>A service's <c>/health</c>.</summary>
+internal sealed class ServiceReadiness(EndpointReference endpoint) : IReadiness
+{
+    // Each request by a connection of its own: the proxy before the service chooses a replica for each connection.
+    private static readonly HttpClient Client = new(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero }) { Timeout = TimeSpan.FromSeconds(5) };
+
+    public async Task UseAsync(CancellationToken cancellationToken)
+    {
+        using var answer = await Client.GetAsync(new Uri(new Uri(endpoint.Url), "/health"), cancellationToken);
+        if (answer.StatusCode != HttpStatusCode.OK)
         {
-            // Messages of these clients name hosts and users, never passwords.
-            return HealthCheckResult.Unhealthy(exception.Message);
+            throw new HttpRequestException($"GET /health answered {(int)answer.StatusCode}.");
         }
     }
 }
