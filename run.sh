@@ -14,6 +14,8 @@ Usage: ./run.sh [options]
   --port N          port of the gateway; default a free one
   --strict          the Sandbox refuses loopback and http URLs, as the real providers do
   --containers      PostgreSQL, RabbitMQ and the S3 store as containers (Docker or Podman); --native forbids it; default: whichever is there
+  --live PROVIDER   train at the real provider (replicate), for money; asks for its token if none is given, and before it spends
+  --yes             with --live: do not ask before the training
   --no-walk         start the topology only
 TEXT
 }
@@ -23,7 +25,7 @@ refuse() {
   exit 2
 }
 
-once=0 photos=samples/photos name=Sample provider=auto preset=standard port='' strict=false infrastructure=auto walk=1
+once=0 photos=samples/photos name=Sample provider=auto preset=standard port='' strict=false infrastructure=auto walk=1 live='' yes=0
 while [ $# -gt 0 ]; do
   case "$1" in
     --once) once=1 ;;
@@ -35,6 +37,8 @@ while [ $# -gt 0 ]; do
     --strict) strict=true ;;
     --containers) infrastructure=containers ;;
     --native) infrastructure=native ;;
+    --live) live=${2:?--live needs the name of a provider}; shift ;;
+    --yes) yes=1 ;;
     --no-walk) walk=0 ;;
     -h|--help) usage; exit 0 ;;
     *) echo "Unknown option: $1" >&2; usage >&2; exit 2 ;;
@@ -51,6 +55,11 @@ if [ -n "$port" ]; then
 fi
 if [ "$walk" = 1 ]; then
   ./eng/photos.sh "$photos" >/dev/null || exit 2
+fi
+modes=() live_token=''
+if [ -n "$live" ]; then
+  # shellcheck source=eng/live.sh
+  . ./eng/live.sh
 fi
 
 started=$EPOCHREALTIME
@@ -83,8 +92,11 @@ rm -f "$data/topology.json"
 # shellcheck source=eng/apphost-environment.sh
 . ./eng/apphost-environment.sh
 step=$EPOCHREALTIME
-dotnet AppHost/bin/Release/net10.0/Flurrty.AppHost.dll --DcpPublisher:WaitForResourceCleanup=true --Sandbox:Strict="$strict" --Infrastructure="$infrastructure" ${port:+--Ports:gateway="$port"} > "$data/apphost.log" 2>&1 &
+# By the environment: the arguments of a process can be read by others.
+[ -z "$live_token" ] || export REPLICATE_API_TOKEN=$live_token
+dotnet AppHost/bin/Release/net10.0/Flurrty.AppHost.dll "${modes[@]}" --DcpPublisher:WaitForResourceCleanup=true --Sandbox:Strict="$strict" --Infrastructure="$infrastructure" ${port:+--Ports:gateway="$port"} > "$data/apphost.log" 2>&1 &
 apphost=$!
+[ -z "$live_token" ] || unset REPLICATE_API_TOKEN live_token
 
 stop() {
   trap - EXIT INT TERM
@@ -117,7 +129,7 @@ echo "    healthy after $healthy s"
 status=0
 if [ "$walk" = 1 ]; then
   echo "4/4 Training an identity from $photos…"
-  ./eng/walk.sh --photos "$photos" --name "$name" --provider "$provider" --preset "$preset" --healthy "$healthy" ${once:+--once "$once"} || status=$?
+  ./eng/walk.sh --photos "$photos" --name "$name" --provider "$provider" --preset "$preset" --yes "$yes" --healthy "$healthy" ${once:+--once "$once"} || status=$?
 fi
 if [ "$once" = 1 ]; then
   # The JSON stays the last line: stopping says nothing.

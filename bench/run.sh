@@ -23,7 +23,7 @@ data=$(mktemp -d)
 # PostgreSQL runs as a user of its own when started by root.
 chmod 711 "$data"
 ASPNETCORE_ENVIRONMENT=Development DOTNET_ENVIRONMENT=Development \
-  dotnet AppHost/bin/Release/net10.0/Flurrty.AppHost.dll --Data:Directory="$data" "${settings[@]}" > "$data/apphost.log" 2>&1 &
+  dotnet AppHost/bin/Release/net10.0/Flurrty.AppHost.dll --Data:Directory="$data" --Providers:Replicate:Mode=sandbox "${settings[@]}" > "$data/apphost.log" 2>&1 &
 apphost=$!
 stop() {
   trap - EXIT

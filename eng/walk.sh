@@ -2,7 +2,7 @@
 # Trains one identity through the gateway of a running topology and shows its progress; its last line is one JSON object.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-topology=.data/topology.json photos=samples/photos name=Sample provider=auto preset=standard healthy=null once=0 limit=900
+topology=.data/topology.json photos=samples/photos name=Sample provider=auto preset=standard healthy=null once=0 yes=0 limit=900
 while [ $# -gt 0 ]; do
   case "$1" in
     --topology) topology=$2 ;;
@@ -12,6 +12,7 @@ while [ $# -gt 0 ]; do
     --preset) preset=$2 ;;
     --healthy) healthy=$2 ;;
     --once) once=$2 ;;
+    --yes) yes=$2 ;;
     *) echo "Unknown option: $1" >&2; exit 2 ;;
   esac
   shift 2
@@ -43,6 +44,30 @@ mkdir "$work/photos"
 # The zip is unpacked below $work, which goes at the end.
 list=$("$PWD/eng/photos.sh" "$photos" "$work/photos" 2>"$work/refusal") || fail "$(cat "$work/refusal")"
 mapfile -t files <<<"$list"
+
+# A live provider must let us in, and somebody must want to pay it, before a photo leaves.
+for ((i = 0; i < 300; i++)); do
+  call GET /api/providers 200
+  jq --arg p "$provider" '[.providers[] | select(.mode == "live" and ($p == "auto" or .name == $p))]' "$work/answer" > "$work/live"
+  jq -e 'any(.reason.code == "provider_unchecked")' "$work/live" >/dev/null || break
+  sleep 0.1
+done
+if jq -e 'length > 0' "$work/live" >/dev/null; then
+  : > "$work/answer"
+  jq -e 'any(.available)' "$work/live" >/dev/null || fail "$(jq -r '.[0] | "\(.name) is live but not available: \(.reason.detail) [\(.reason.code)]"' "$work/live")"
+  # As the presets say.
+  case $preset in economy) steps=500 ;; high) steps=2000 ;; portrait) steps=1500 ;; *) steps=1000 ;; esac
+  call GET "/api/estimates?steps=$steps" 200
+  jq -r --slurpfile live "$work/live" '.estimates[] | select(.provider as $p | $live[0] | any(.name == $p))
+    | "\(.provider) is live: about $\(.min_dollars) to $\(.max_dollars), \(.min_seconds / 60 | floor) to \(.max_seconds / 60 | ceil) minutes."' "$work/answer"
+  : > "$work/answer"
+  if [ "$yes" != 1 ]; then
+    [ -t 0 ] || fail "Nobody is there to ask whether to spend it: add --yes."
+    read -r -p "Train? [y/N] " answer
+    case $answer in y|Y|yes|Yes) ;; *) fail "Not trained, nothing was spent." ;; esac
+  fi
+  limit=21600
+fi
 
 start=$(now)
 call POST /api/photo-sets 201 -H 'Content-Type: application/json' -d "$(jq -cn --arg n "$name" '{name: $n}')"

@@ -11,7 +11,7 @@ internal static class FailureSentences
     private static readonly FrozenDictionary<string, string> ByCode = new Dictionary<string, string>(StringComparer.Ordinal)
     {
         ["provider_credentials_refused"] =
-            "The training provider does not accept our credentials, so nothing was uploaded, trained or charged. Give the provider a valid API token, then create the identity again.",
+            "The training provider does not accept our credentials, so nothing was uploaded, trained or charged. Check the provider's API token, then create the identity again.",
         ["provider_mode_changed"] =
             "The training was begun in the Sandbox and is not continued at the real provider, so nothing was charged. Create the identity again to train it there.",
         ["provider_authentication"] =

@@ -91,6 +91,12 @@ internal sealed partial class AccessChecks(
         {
             return new ProviderAccess(AccessState.Unreachable, $"It did not answer within {deadline.TotalSeconds:0.#} s.");
         }
+        catch (Exception unexpected)
+        {
+            // The check is a convenience: no fault of it may end the service.
+            Log.CheckFailed(logger, provider.Name, unexpected);
+            return new ProviderAccess(AccessState.Unreachable, "The check itself failed.");
+        }
     }
 
     private void Note(ITrainingProvider provider, ProviderAccess access)
@@ -120,6 +126,9 @@ internal sealed partial class AccessChecks(
 
     private static partial class Log
     {
+        [LoggerMessage(EventId = 4114, Level = LogLevel.Error, Message = "The check of {Provider}'s credential failed unexpectedly")]
+        public static partial void CheckFailed(ILogger logger, string provider, Exception exception);
+
         [LoggerMessage(EventId = 4111, Level = LogLevel.Information, Message = "{Provider} ({Mode}) accepts the credential; it is the account {Account}'s")]
         public static partial void Accepted(ILogger logger, string provider, string mode, string account);
 

@@ -12,7 +12,7 @@ internal sealed class PublicUrlOptions
 
     /// <summary>The wait between tries while <see cref="Patience"/> lasts; later waits double from it.</summary>
     [Range(typeof(TimeSpan), "00:00:00.01", "00:10:00")]
-    public TimeSpan Pause { get; set; } = TimeSpan.FromSeconds(1);
+    public TimeSpan Pause { get; set; } = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Until then silence and errors are put down to a gateway or tunnel that starts later than this service.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]

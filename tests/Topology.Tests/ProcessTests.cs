@@ -79,7 +79,7 @@ public sealed class ProcessTests
     {
         var data = Directory.CreateTempSubdirectory("flurrty-apphost-");
         System.IO.File.SetUnixFileMode(data.FullName, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
-        var start = new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", AppHostAssembly(), $"--Data:Directory={data.FullName}"])
+        var start = new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", AppHostAssembly(), $"--Data:Directory={data.FullName}", RunningTopology.InSandbox])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -18,6 +18,8 @@ namespace Flurrty.TrainingService.Tests.Providers;
 /// <summary>The client against the recorded facts of Replicate's protocol.</summary>
 public sealed class ReplicateClientTests : IAsyncLifetime
 {
+    private static readonly Guid Installation = Guid.Parse("6fa459ea-ee8a-3ca4-894e-db77e160355e");
+
     private readonly ConcurrentQueue<(string Method, string Path, string? Authorization, string? ContentType, long? Length, byte[] Body)> _requests = new();
     private readonly ConcurrentDictionary<string, Queue<Func<HttpContext, Task>>> _answers = new(StringComparer.Ordinal);
     private WebApplication _server = null!;
@@ -39,12 +41,15 @@ public sealed class ReplicateClientTests : IAsyncLifetime
         _address = new Uri(_server.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
 
         var host = Host.CreateApplicationBuilder();
+        host.Configuration["Installation:Id"] = Installation.ToString();
+        host.Configuration["Replicate:Mode"] = "sandbox";
         host.Configuration["Replicate:BaseUrl"] = new Uri(_address, "/v1").ToString();
         host.Configuration["Replicate:ApiToken"] = "r8_secret";
         host.Configuration["Replicate:FirstPause"] = "00:00:00.01";
         host.Configuration["Replicate:LongestPause"] = "00:00:01.5";
         host.Configuration["Replicate:RequestTimeout"] = "00:00:10";
         host.Services.AddSingleton(TimeProvider.System);
+        host.AddProviders();
         host.AddReplicate();
         _services = host.Services.BuildServiceProvider();
     }
@@ -60,7 +65,7 @@ public sealed class ReplicateClientTests : IAsyncLifetime
     {
         On("POST /v1/files", 201, """{"id":"ZmlsZQ","name":"x.zip","size":5,"checksums":{"sha256":"abc","md5":"d"},"urls":{"get":"https://api.replicate.com/v1/files/ZmlsZQ"},"expires_at":"2026-11-21T00:00:00.123456789Z"}""");
 
-        var file = await Client.UploadFileAsync(Source("hello"), CancellationToken.None);
+        var file = await Client.UploadFileAsync(Source("hello"), Installation, CancellationToken.None);
 
         Assert.Equal("ZmlsZQ", file.Id);
         var request = Assert.Single(_requests);
@@ -71,6 +76,7 @@ public sealed class ReplicateClientTests : IAsyncLifetime
         Assert.Contains("filename=x.zip", body, StringComparison.Ordinal);
         Assert.Contains("application/zip", body, StringComparison.Ordinal);
         Assert.Contains("hello", body, StringComparison.Ordinal);
+        Assert.Contains($$"""{"flurrty_installation":"{{Installation}}"}""", body, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -8,7 +8,9 @@ internal sealed class SandboxAdmin(Uri address) : IDisposable
 {
     private readonly HttpClient _client = new() { BaseAddress = address };
 
-    public static string DestinationOf(Guid accountId) => $"sandbox-user/flurrty-{accountId.ToString("N")[^12..]}";
+    public static Guid Installation { get; } = Guid.Parse("0f8fad5b-d9cb-469f-a165-70867728950e");
+
+    public static string DestinationOf(Guid accountId) => $"sandbox-user/flurrty-0f8fad5b-{accountId.ToString("N")[^12..]}";
 
     /// <summary>The runs that an account would be charged for.</summary>
     public async Task<IReadOnlyList<JsonElement>> RunsAsync(Guid accountId)

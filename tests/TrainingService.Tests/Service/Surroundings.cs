@@ -61,6 +61,7 @@ internal sealed class Surroundings : IAsyncDisposable
             context.Response.ContentLength = surroundings._dataset.Length;
             return context.Response.Body.WriteAsync(surroundings._dataset, context.RequestAborted).AsTask();
         });
+        app.MapGet("/alive", static () => Results.Text("Healthy"));
         app.Map("/webhooks/{**rest}", (HttpContext context) => surroundings.PassOnAsync(context, gateway));
         app.Map("/models/{**key}", surroundings.StoreAsync);
         await app.StartAsync();

@@ -133,6 +133,8 @@ public sealed class TrainingFixture : IAsyncLifetime
             ["Tickets__Issuers__gateway"] = _keys.Public("gateway"),
             ["Tickets__Issuers__registry"] = _keys.Public("registry"),
             ["services__uploads__http__0"] = Surroundings.Address.ToString(),
+            ["Installation__Id"] = SandboxAdmin.Installation.ToString(),
+            ["Replicate__Mode"] = "sandbox",
             ["Replicate__BaseUrl"] = new Uri(Sandbox.Address, "/v1").ToString(),
             ["Replicate__ApiToken"] = Token,
             ["Replicate__FirstPause"] = "00:00:00.05",
