@@ -51,7 +51,7 @@ try {
   await run('npm', ['install', '--no-package-lock', '--no-audit', '--no-fund', '--silent', '--prefix', modules]);
   const { default: sharp } = await import(path.join(modules, 'node_modules', 'sharp', 'dist', 'index.mjs'));
   const s3 = await import(path.join(modules, 'node_modules', '@aws-sdk', 'client-s3', 'dist-cjs', 'index.js')).then(module => module.default ?? module);
-  const service = find('Flurrty.UploadService.dll', new URL(topology.s3).host);
+  const service = find('Flurrty.UploadService', new URL(topology.s3).host);
   const store = connection(service, 'photos');
   const client = new s3.S3Client({ endpoint: store.Endpoint, region: store.Region, forcePathStyle: true, requestChecksumCalculation: 'WHEN_REQUIRED', responseChecksumValidation: 'WHEN_REQUIRED', credentials: { accessKeyId: store.AccessKey, secretAccessKey: store.SecretKey } });
 

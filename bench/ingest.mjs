@@ -75,7 +75,7 @@ try {
   note(`making ${count} photos of 12 megapixels`);
   const files = await makePhotos(sharp);
 
-  const service = find('Flurrty.UploadService.dll', new URL(topology.s3).host);
+  const service = find('Flurrty.UploadService', new URL(topology.s3).host);
   const store = connection(service, 'photos');
   server = spawn(process.execPath, [path.join(here, 'server.mjs')], { env: { ...process.env, BENCH_STORE: JSON.stringify(store) }, stdio: ['ignore', 'pipe', 'inherit'] });
   const port = await new Promise((resolve, reject) => { createInterface({ input: server.stdout }).once('line', resolve); server.once('exit', code => reject(new Error(`the server ended with ${code}`))); });

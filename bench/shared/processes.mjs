@@ -1,5 +1,6 @@
 // CPU time and memory of processes, read from /proc.
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import path from 'node:path';
 
 const TICKS = 100;
 
@@ -13,20 +14,23 @@ function all() {
   return readdirSync('/proc').filter(name => /^\d+$/.test(name)).flatMap(pid => { try { return [stat(Number(pid))]; } catch { return []; } });
 }
 
-/** The process of a service of this very topology: by its assembly, and by a text in its environment. */
-export function find(assembly, mark) {
+/** The process of a service of this very topology: by the name of its program, and by a text in its environment. What runs or builds the program is another one. */
+export function find(program, mark) {
   for (const { pid } of all()) {
     try {
-      if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(assembly) && readFileSync(`/proc/${pid}/environ`, 'utf8').includes(mark)) return pid;
+      const names = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').map(part => path.basename(part, '.dll'));
+      if (names.slice(0, 3).includes(program) && readFileSync(`/proc/${pid}/environ`, 'utf8').includes(mark)) return pid;
     } catch { /* it ended, or is somebody else's */ }
   }
-  throw new Error(`no process of ${assembly} was found`);
+  throw new Error(`no process of ${program} was found`);
 }
+
+/** A variable that a process was started with. */
+export const variable = (pid, name) => readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').find(entry => entry.startsWith(`${name}=`)).slice(name.length + 1);
 
 /** A connection string that a process was started with, by its parts. */
 export function connection(pid, name) {
-  const start = `ConnectionStrings__${name}=`;
-  const text = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').find(entry => entry.startsWith(start)).slice(start.length);
+  const text = variable(pid, `ConnectionStrings__${name}`);
   return Object.fromEntries(text.split(';').map(part => [part.slice(0, part.indexOf('=')), part.slice(part.indexOf('=') + 1)]));
 }
 
@@ -56,9 +60,9 @@ function megabytes(root) {
       pages += kilobytes('Pss') - shared;
       mapped += shared;
       for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-        const path = `/proc/${pid}/fd/${fd}`;
-        if (!readlinkSync(path).startsWith('/memfd:')) continue;
-        const { ino, blocks } = statSync(path);
+        const open = `/proc/${pid}/fd/${fd}`;
+        if (!readlinkSync(open).startsWith('/memfd:')) continue;
+        const { ino, blocks } = statSync(open);
         if (!seen.has(ino)) { seen.add(ino); files += blocks * 512; }
       }
     } catch { /* it ended meanwhile */ }
