@@ -25,7 +25,7 @@ image_of() {
 
 # What goes into an image: its folder, and for the store the scripts that serve it natively.
 files_of() {
-  printf '%s\n' "$here/$1"/*
+  find "$here/$1" -maxdepth 1 -type f | LC_ALL=C sort
   [ "$1" != s3 ] || printf '%s\n' "$native/foreground.sh" "$native/s3_swift.py"
 }
 
