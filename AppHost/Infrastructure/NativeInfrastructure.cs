@@ -31,6 +31,8 @@ internal static class NativeInfrastructure
         var rabbitmq = Server("rabbitmq", "FLURRTY_RABBITMQ")
             .WithEnvironment("FLURRTY_RABBITMQ_USERS", Users(MessagingUsers, "rabbitmq", static user => user, ':'));
         var s3 = Server("s3", "FLURRTY_S3")
+            .WithEnvironment("FLURRTY_S3_SERVER", builder.Configuration["Store:Server"] ?? "auto")
+            .WithEnvironment("FLURRTY_S3_BUCKETS", "uploads=photos training=models readiness=readiness")
             .WithEnvironment("FLURRTY_S3_USERS", Users(StoreUsers, "s3", static user => $"{user}:service", '='));
 
         var result = new InfrastructureResources(
