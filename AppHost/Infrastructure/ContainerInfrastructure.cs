@@ -25,6 +25,7 @@ internal static class ContainerInfrastructure
             .WithIconName("Database")
             // The image keeps its data elsewhere from version 18 on.
             .WithVolume(postgresImage.VolumeIn(data), postgresImage.Major >= 18 ? "/var/lib/postgresql" : "/var/lib/postgresql/data")
+            .WithArgs("-c", "max_connections=200")
             .WithInitFiles(Path.Combine(initial, "postgres"));
         credentials.AddDatabasesTo(postgres);
 

@@ -19,6 +19,8 @@ internal static class NativeInfrastructure
         var rabbitmq = Server("rabbitmq", "FLURRTY_RABBITMQ", "Mailbox")
             .WithEnvironment("FLURRTY_RABBITMQ_USERS", credentials.Logins("rabbitmq", Credentials.BrokerUsers, static user => user, ':'));
         var s3 = Server("s3", "FLURRTY_S3", "Archive")
+            .WithEnvironment("FLURRTY_S3_SERVER", builder.Configuration["Store:Server"] ?? "auto")
+            .WithEnvironment("FLURRTY_S3_BUCKETS", string.Join(' ', Credentials.StoreUsers.Select(static user => $"{user.User}={user.Bucket}")))
             .WithEnvironment("FLURRTY_S3_USERS", credentials.Logins("s3", Credentials.StoreUsers.Select(static user => user.User), StoreLogin, '='));
 
         return new InfrastructureResources(

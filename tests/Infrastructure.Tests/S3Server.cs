@@ -7,8 +7,16 @@ namespace Flurrty.Infrastructure.Tests;
 
 internal sealed class S3Server() : NativeServer("s3.sh")
 {
+    /// <summary>Programs that are found before the machine's own.</summary>
+    internal string? Programs { get; set; }
+
+    /// <summary>What <c>FLURRTY_S3_SERVER</c> says.</summary>
+    internal string Wanted { get; set; } = "swift";
+
     protected override IEnumerable<KeyValuePair<string, string>> Variables =>
     [
+        new("PATH", Programs is null ? Environment.GetEnvironmentVariable("PATH")! : $"{Programs}:{Environment.GetEnvironmentVariable("PATH")}"),
+        new("FLURRTY_S3_SERVER", Wanted),
         new("FLURRTY_S3_DATA", Data),
         new("FLURRTY_S3_PORT", Port.ToString(CultureInfo.InvariantCulture)),
         new("FLURRTY_S3_USERS", "uploads:service=secret-one training:service=secret-two"),

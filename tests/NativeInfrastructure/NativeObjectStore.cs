@@ -28,6 +28,7 @@ public sealed class NativeObjectStore : IAsyncDisposable
         var directory = NativeServer.MakeDirectory("s3");
         var variables = new Dictionary<string, string>(StringComparer.Ordinal)
         {
+            ["FLURRTY_S3_SERVER"] = "swift",
             ["FLURRTY_S3_DATA"] = Path.Combine(directory, "data"),
             ["FLURRTY_S3_PORT"] = $"{port}",
             ["FLURRTY_S3_USERS"] = string.Join(' ', secrets.Select(account => $"{account.Key}:service={account.Value}")),

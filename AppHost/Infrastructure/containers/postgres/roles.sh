@@ -4,7 +4,9 @@ set -euo pipefail
 for database in $FLURRTY_PG_DATABASES; do
   for role in owner app dispatcher; do
     variable="FLURRTY_PG_${database^^}_${role^^}_PASSWORD"
-    psql -v ON_ERROR_STOP=1 -v role="${database}_${role}" -v password="${!variable}" --username "$POSTGRES_USER" <<'SQL'
+    # By the environment: the arguments of a process can be read by others.
+    PASSWORD="${!variable}" psql -v ON_ERROR_STOP=1 -v role="${database}_${role}" --username "$POSTGRES_USER" <<'SQL'
+\getenv password PASSWORD
 CREATE ROLE :"role" LOGIN PASSWORD :'password' NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE;
 SQL
   done
