@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Flurrty.AppHost;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Flurrty.Topology.Tests;
 
@@ -12,7 +13,6 @@ public sealed class LiveModeTests
 {
     private const string Token = "r8_only_training_may_see_this";
     private const string Mark = "DOTNET_FLURRTY_TEST_MARK";
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
     private static readonly string[] Services = ["uploads", "training", "registry", "gateway", "migrations", "postgres", "rabbitmq", "s3"];
 
     [Fact]
@@ -107,12 +107,12 @@ public sealed class LiveModeTests
         Assert.Null(topology.File["sandbox"]);
         Assert.DoesNotContain(topology.App.Services.GetRequiredService<DistributedApplicationModel>().Resources, static resource => resource.Name == "sandbox");
         var provider = await Deadline.WaitAsync(
-            "the provider is known to be unreachable", Patience, async () => (await topology.GetAsync(topology.Client, "/api/providers"))["providers"]?[0],
+            "the provider is known to be unreachable", Deadline.Journey, async () => (await topology.GetAsync(topology.Client, "/api/providers"))["providers"]?[0],
             static provider => (string?)provider?["reason"]?["code"] == "provider_unreachable");
         Assert.Equal("live", (string?)provider!["mode"]);
         Assert.False((bool)provider["available"]!);
         await Deadline.WaitAsync(
-            "the log says so", Patience, () => Task.FromResult(topology.LogOf("training")), static log => log.Contains("replicate (live) cannot be reached", StringComparison.Ordinal));
+            "the log says so", Deadline.Journey, () => Task.FromResult(topology.LogOf("training")), static log => log.Contains("replicate (live) cannot be reached", StringComparison.Ordinal));
 
         // The token is in the environment of the service that needs it and nowhere else: no other service, no command line, no log, no file.
         Assert.Contains(Token, EnvironmentOf(Assert.Single(topology.PidsOf("training"))), StringComparison.Ordinal);
@@ -140,7 +140,7 @@ public sealed class LiveModeTests
         try
         {
             var file = Path.Combine(data.FullName, "topology.json");
-            await Deadline.WaitAsync("the topology is healthy", Patience, () => Task.FromResult(System.IO.File.Exists(file) || apphost.HasExited));
+            await Deadline.WaitAsync("the topology is healthy", Deadline.Journey, () => Task.FromResult(System.IO.File.Exists(file) || apphost.HasExited));
             var topology = JsonNode.Parse(await System.IO.File.ReadAllTextAsync(file))!;
             Assert.StartsWith("r8_", (string?)topology["replicate_token"], StringComparison.Ordinal);
             Assert.DoesNotContain(secret, topology.ToJsonString(), StringComparison.Ordinal);
@@ -154,7 +154,7 @@ public sealed class LiveModeTests
             using var client = new HttpClient { BaseAddress = new Uri((string)topology["gateway"]!) };
             client.DefaultRequestHeaders.Authorization = new("Bearer", (string)topology["development_key"]!);
             var provider = await Deadline.WaitAsync(
-                "the Sandbox accepts its own token", Patience,
+                "the Sandbox accepts its own token", Deadline.Journey,
                 async () => JsonNode.Parse(await client.GetStringAsync(new Uri("/api/providers", UriKind.Relative)))!["providers"]![0]!,
                 static provider => (bool)provider["available"]!);
             Assert.Equal("sandbox", (string?)provider["mode"]);
@@ -171,7 +171,7 @@ public sealed class LiveModeTests
 
         Assert.DoesNotContain(secret, await output + await errors, StringComparison.Ordinal);
         await Deadline.WaitAsync(
-            "nothing of it runs", Patience, () => Task.FromResult(string.Join('\n', ProcessTree.WithVariable(Mark, data.Name))), static left => left.Length == 0);
+            "nothing of it runs", Deadline.Journey, () => Task.FromResult(string.Join('\n', ProcessTree.WithVariable(Mark, data.Name))), static left => left.Length == 0);
         data.Delete(recursive: true);
     }
 
@@ -182,8 +182,8 @@ public sealed class LiveModeTests
         using var apphost = Start(
             [$"--Data:Directory={data.FullName}", "--Providers:Replicate:Mode=lve", "--Providers:Fal:Mode=live", "--Parameters:public-base-url=here"]);
         _ = apphost.StandardOutput.ReadToEndAsync();
-        var said = await apphost.StandardError.ReadToEndAsync().WaitAsync(Patience);
-        await apphost.WaitForExitAsync().WaitAsync(Patience);
+        var said = await apphost.StandardError.ReadToEndAsync().WaitAsync(Deadline.Journey);
+        await apphost.WaitForExitAsync().WaitAsync(Deadline.Journey);
 
         Assert.Equal(2, apphost.ExitCode);
         Assert.Contains("Providers:Replicate:Mode=lve is not known: it is live, sandbox or off.", said, StringComparison.Ordinal);

@@ -10,7 +10,6 @@ namespace Flurrty.TrainingService.Tests.Service;
 [Collection(ServiceTests.Name)]
 public sealed class ProviderModeTests(TrainingFixture fixture)
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
     [Fact]
     public async Task Training_WithARefusedToken_FailsBeforeAnythingIsUploaded()
@@ -21,7 +20,7 @@ public sealed class ProviderModeTests(TrainingFixture fixture)
         var uploads = await fixture.Admin.AddFaultAsync(new { on = "request", method = "POST", path = "/v1/files", count = 0, action = new { kind = "answer", status = 503 } });
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("provider_credentials_refused", row.GetProperty("failure_code").GetString());
         Assert.True(row.GetProperty("failure_retryable").GetBoolean());
@@ -62,7 +61,7 @@ public sealed class ProviderModeTests(TrainingFixture fixture)
         await using var service = await fixture.StartServiceAsync(("PublicBaseUrl", "http://127.0.0.1:1/"));
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("succeeded", row.GetProperty("state").GetString());
         Assert.Equal(JsonValueKind.Null, row.GetProperty("attempts")[0].GetProperty("webhook_token_hash").ValueKind);
@@ -76,7 +75,7 @@ public sealed class ProviderModeTests(TrainingFixture fixture)
         var job = await BeginAsync();
         await using var service = await StartLiveAsync();
 
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("provider_mode_changed", row.GetProperty("failure_code").GetString());
         Assert.Equal("running", row.GetProperty("attempts")[0].GetProperty("state").GetString());
@@ -97,7 +96,7 @@ public sealed class ProviderModeTests(TrainingFixture fixture)
         await SetModeAsync(job.JobId, "sandbox");
         await using var service = await fixture.StartServiceAsync();
         await fixture.CancelAsync(job);
-        await fixture.WaitForAsync(job.JobId, Patience, service, "canceled");
+        await fixture.WaitForAsync(job.JobId, service, "canceled");
     }
 
     [Fact]
@@ -121,7 +120,7 @@ public sealed class ProviderModeTests(TrainingFixture fixture)
         await using var service = await ChildProcess.LaunchAsync("TrainingService", fixture.VariablesWith(
             ("Replicate:Mode", "lve"), ("Installation:Id", "mine"), ("PublicUrl:Deadline", "0"), ("AccessChecks:Recheck", "0")));
 
-        Assert.NotEqual(0, await service.WaitForExitAsync(Patience));
+        Assert.NotEqual(0, await service.WaitForExitAsync(Deadline.Journey));
         string[] names = ["Replicate:Mode", "Installation:Id", "Deadline", "Recheck"];
         await Eventually.IsTrueAsync(() => names.All(name => service.Output.Contains(name, StringComparison.Ordinal)), () => service.Output);
     }
@@ -133,7 +132,7 @@ public sealed class ProviderModeTests(TrainingFixture fixture)
         await using var service = await fixture.StartServiceAsync(("Replicate:Mode", "off"), ("Replicate:ApiToken", ""));
 
         var job = await fixture.TrainAsync();
-        var row = await fixture.WaitForAsync(job.JobId, Patience, service, "succeeded", "failed");
+        var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
         Assert.Equal("unknown_provider", row.GetProperty("failure_code").GetString());
         Assert.Equal(0, (await fixture.GetJsonAsync(service, "/api/providers", job.AccountId)).GetProperty("providers").GetArrayLength());
@@ -151,7 +150,7 @@ public sealed class ProviderModeTests(TrainingFixture fixture)
         var account = Guid.CreateVersion7();
         await fixture.Admin.AddFaultAsync(new { on = "training", destination = SandboxAdmin.DestinationOf(account), action = new { kind = "quirks", quirks = new { seconds = 3000 } } });
         var job = await fixture.TrainAsync(account);
-        await fixture.WaitForAsync(job.JobId, Patience, service, "queued", "training");
+        await fixture.WaitForAsync(job.JobId, service, "queued", "training");
         return job;
     }
 
