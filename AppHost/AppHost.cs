@@ -60,7 +60,7 @@ var gateway = builder.AddProject<Projects.Gateway>("gateway").WithHttpEndpoint(p
     .WaitFor(uploads).WaitFor(training).WaitFor(registry);
 
 training.WithPublicBaseUrl(providers, gateway, isStrict);
-foreach (var project in (IResourceBuilder<ProjectResource>[])[.. sandbox is null ? [] : new[] { sandbox.Project }, uploads, training, registry, gateway])
+foreach (var project in (IResourceBuilder<ProjectResource>[])[.. sandbox is null ? [] : new[] { sandbox.Project }, migrations, uploads, training, registry, gateway])
 {
     project.WithSettings();
 }
