@@ -41,7 +41,7 @@ public static class TelemetryExtensions
                 .AddAspNetCoreInstrumentation()
                 .AddHttpClientInstrumentation()
                 .AddRuntimeInstrumentation()
-                .AddMeter("Flurrty.*", "MassTransit", "Polly"))
+                .AddMeter("Flurrty.*", "MassTransit", "Microsoft.EntityFrameworkCore", "Polly"))
             .WithLogging(null, logging =>
             {
                 logging.IncludeFormattedMessage = true;
