@@ -10,10 +10,10 @@ namespace Flurrty.Tests;
 internal static class Deadline
 {
     /// <summary>One step of a running system: a request, a message, a row, the end of a process.</summary>
-    public static readonly TimeSpan Step = TimeSpan.FromMinutes(2);
+    public static readonly TimeSpan Step = TimeSpan.FromMinutes(3);
 
     /// <summary>A start of servers or services, or a whole journey through them.</summary>
-    public static readonly TimeSpan Journey = TimeSpan.FromMinutes(5);
+    public static readonly TimeSpan Journey = TimeSpan.FromMinutes(10);
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
