@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Flurrty.AppHost;
 using Microsoft.Extensions.Configuration;
@@ -12,7 +9,6 @@ namespace Flurrty.Topology.Tests;
 public sealed class LiveModeTests
 {
     private const string Token = "r8_only_training_may_see_this";
-    private const string Mark = "DOTNET_FLURRTY_TEST_MARK";
     private static readonly string[] Services = ["uploads", "training", "registry", "gateway", "migrations", "postgres", "rabbitmq", "s3"];
 
     [Fact]
@@ -130,22 +126,16 @@ public sealed class LiveModeTests
     public async Task Start_WithTokensInTheShellAndNoMode_TalksToTheSandboxAndHandsNoneOn()
     {
         var secret = $"forgotten-{Guid.NewGuid():N}";
-        var data = Directory.CreateTempSubdirectory("flurrty-apphost-");
-        System.IO.File.SetUnixFileMode(data.FullName, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
-        using var apphost = Start(
-            [$"--Data:Directory={data.FullName}"],
-            ("REPLICATE_API_TOKEN", secret), ("FAL_KEY", secret), ("HF_TOKEN", secret), ("Parameters__replicate-token", secret), (Mark, data.Name));
-        var output = apphost.StandardOutput.ReadToEndAsync();
-        var errors = apphost.StandardError.ReadToEndAsync();
+        using var apphost = AppHostProcess.Start(
+            [], ("REPLICATE_API_TOKEN", secret), ("FAL_KEY", secret), ("HF_TOKEN", secret), ("Parameters__replicate-token", secret));
         try
         {
-            var file = Path.Combine(data.FullName, "topology.json");
-            await Deadline.WaitAsync("the topology is healthy", Deadline.Journey, () => Task.FromResult(System.IO.File.Exists(file) || apphost.HasExited));
-            var topology = JsonNode.Parse(await System.IO.File.ReadAllTextAsync(file))!;
+            await apphost.WaitUntilHealthyAsync();
+            var topology = JsonNode.Parse(await System.IO.File.ReadAllTextAsync(apphost.TopologyFile))!;
             Assert.StartsWith("r8_", (string?)topology["replicate_token"], StringComparison.Ordinal);
             Assert.DoesNotContain(secret, topology.ToJsonString(), StringComparison.Ordinal);
 
-            var marked = ProcessTree.WithVariable(Mark, data.Name);
+            var marked = apphost.Marked();
             Assert.Contains(secret, EnvironmentOf(apphost.Id), StringComparison.Ordinal);
             Assert.Contains(marked, static process => process.CommandLine.Contains("Flurrty.TrainingService", StringComparison.Ordinal));
             Assert.Contains(marked, static process => process.CommandLine.Contains("Flurrty.Sandbox", StringComparison.Ordinal));
@@ -161,36 +151,30 @@ public sealed class LiveModeTests
         }
         finally
         {
-            using (var stop = Process.Start("kill", ["-TERM", $"{apphost.Id}"]))
-            {
-                await stop.WaitForExitAsync();
-            }
-
+            await apphost.SignalAsync("TERM");
             await apphost.WaitForExitAsync();
         }
 
-        Assert.DoesNotContain(secret, await output + await errors, StringComparison.Ordinal);
+        Assert.DoesNotContain(secret, await apphost.Output + await apphost.Errors, StringComparison.Ordinal);
         await Deadline.WaitAsync(
-            "nothing of it runs", Deadline.Journey, () => Task.FromResult(string.Join('\n', ProcessTree.WithVariable(Mark, data.Name))), static left => left.Length == 0);
-        data.Delete(recursive: true);
+            "nothing of it runs", Deadline.Journey, () => Task.FromResult(string.Join('\n', apphost.Marked())), static left => left.Length == 0);
+        apphost.DeleteData();
     }
 
     [Fact]
     public async Task Start_WithWordsThatAreNoModes_SaysEveryErrorAndEnds()
     {
-        var data = Directory.CreateTempSubdirectory("flurrty-apphost-");
-        using var apphost = Start(
-            [$"--Data:Directory={data.FullName}", "--Providers:Replicate:Mode=lve", "--Providers:Fal:Mode=live", "--Parameters:public-base-url=here"]);
-        _ = apphost.StandardOutput.ReadToEndAsync();
-        var said = await apphost.StandardError.ReadToEndAsync().WaitAsync(Deadline.Journey);
-        await apphost.WaitForExitAsync().WaitAsync(Deadline.Journey);
+        using var apphost = AppHostProcess.Start(
+            ["--Providers:Replicate:Mode=lve", "--Providers:Fal:Mode=live", "--Parameters:public-base-url=here"]);
+        var said = await apphost.Errors.WaitAsync(Deadline.Journey);
+        await apphost.WaitForExitAsync();
 
         Assert.Equal(2, apphost.ExitCode);
         Assert.Contains("Providers:Replicate:Mode=lve is not known: it is live, sandbox or off.", said, StringComparison.Ordinal);
         Assert.Contains("there is no provider Fal here", said, StringComparison.Ordinal);
         Assert.Contains("Parameters:public-base-url must be", said, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", said, StringComparison.Ordinal);
-        data.Delete(recursive: true);
+        apphost.DeleteData();
     }
 
     [Theory]
@@ -247,37 +231,6 @@ public sealed class LiveModeTests
 
         return variables.ToDictionary(
             static pair => pair.Key, static pair => pair.Value is IManifestExpressionProvider expression ? expression.ValueExpression : $"{pair.Value}", StringComparer.Ordinal);
-    }
-
-    private static Process Start(string[] arguments, params (string Name, string Value)[] variables)
-    {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Flurrty.AppHost.dll"), .. arguments])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            UseShellExecute = false,
-            Environment =
-            {
-                ["DOTNET_ENVIRONMENT"] = "Development",
-                ["ASPIRE_ALLOW_UNSECURED_TRANSPORT"] = "true",
-                ["ASPNETCORE_URLS"] = FreeUrl(),
-                ["ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL"] = FreeUrl(),
-                ["ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL"] = FreeUrl(),
-            },
-        };
-        foreach (var (name, value) in variables)
-        {
-            start.Environment[name] = value;
-        }
-
-        return Process.Start(start)!;
-    }
-
-    private static string FreeUrl()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return $"http://{listener.LocalEndpoint}";
     }
 
     private static string EnvironmentOf(int pid)

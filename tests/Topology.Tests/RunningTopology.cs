@@ -15,7 +15,7 @@ internal sealed partial class RunningTopology : IAsyncDisposable
     /// <summary>Given before a test's own arguments: whatever the shell says, a test spends nothing unless it asks for it.</summary>
     internal const string InSandbox = "--Providers:Replicate:Mode=sandbox";
 
-    private static readonly string Repository = FindRepository();
+    internal static readonly string Repository = FindRepository();
 
     private readonly ConcurrentQueue<string> _errors = new();
     private readonly ConcurrentDictionary<string, ConcurrentQueue<string>> _logs = new(StringComparer.Ordinal);
@@ -24,6 +24,7 @@ internal sealed partial class RunningTopology : IAsyncDisposable
     private readonly List<Regex> _expectedErrors = [];
     private readonly ConcurrentDictionary<string, ResourceEvent> _states = new(StringComparer.Ordinal);
     private readonly DirectoryInfo _data;
+    private bool _keepsData;
 
     private RunningTopology(DistributedApplication app, DirectoryInfo data)
     {
@@ -48,9 +49,9 @@ internal sealed partial class RunningTopology : IAsyncDisposable
     public static string SamplePhotos => Path.Combine(Repository, "samples", "photos");
 
     public static async Task<RunningTopology> StartAsync(
-        Func<IDistributedApplicationTestingBuilder, Task>? configure = null, bool withDashboard = false, params string[] args)
+        Func<IDistributedApplicationTestingBuilder, Task>? configure = null, bool withDashboard = false, Func<RunningTopology, Task>? whileStarting = null, DirectoryInfo? keptData = null, params string[] args)
     {
-        var data = Directory.CreateTempSubdirectory("flurrty-topology-");
+        var data = keptData ?? Directory.CreateTempSubdirectory("flurrty-topology-");
         // PostgreSQL runs as a user of its own when started by root.
         System.IO.File.SetUnixFileMode(data.FullName, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>(
@@ -61,12 +62,13 @@ internal sealed partial class RunningTopology : IAsyncDisposable
             await configure(builder);
         }
 
-        var topology = new RunningTopology(await builder.BuildAsync(), data);
+        var topology = new RunningTopology(await builder.BuildAsync(), data) { _keepsData = keptData is not null };
         try
         {
             topology.WatchLogs();
             topology._watches.Add(topology.WatchStatesAsync());
             await topology.App.StartAsync();
+            await (whileStarting?.Invoke(topology) ?? Task.CompletedTask);
             await topology.WaitForFileAsync();
             return topology;
         }
@@ -81,6 +83,11 @@ internal sealed partial class RunningTopology : IAsyncDisposable
     /// <summary>Errors that match are what the test provokes.</summary>
     public void ExpectErrors([StringSyntax(StringSyntaxAttribute.Regex)] string pattern) =>
         _expectedErrors.Add(new Regex(pattern, RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)));
+
+    /// <summary>What is known now of every resource.</summary>
+    public IEnumerable<ResourceEvent> States => _states.Values;
+
+    public string? StateOf(string resource) => _states.Values.FirstOrDefault(state => state.Resource.Name == resource)?.Snapshot.State?.Text;
 
     public string LogOf(string resource) => _logs.TryGetValue(resource, out var lines) ? string.Join('\n', lines) : "";
 
@@ -173,7 +180,11 @@ internal sealed partial class RunningTopology : IAsyncDisposable
         Guest.Dispose();
         SandboxAdmin.Dispose();
         _stop.Dispose();
-        _data.Delete(recursive: true);
+        if (!_keepsData)
+        {
+            _data.Delete(recursive: true);
+        }
+
         var unexpected = _errors.Where(error => !_expectedErrors.Exists(pattern => pattern.IsMatch(error))).ToArray();
         Assert.True(unexpected.Length == 0, $"Errors were logged:\n{string.Join('\n', unexpected)}");
     }
