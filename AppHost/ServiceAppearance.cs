@@ -13,7 +13,10 @@ internal static class ServiceAppearance
             .WithUrlForEndpoint("http", static url => url.DisplayLocation = UrlDisplayLocation.DetailsOnly)
             .WithUrlForEndpoint("http", static endpoint => new ResourceUrlAnnotation
             {
-                Url = "/openapi/v1.json", DisplayText = "Its part of the OpenAPI document", Endpoint = endpoint, DisplayLocation = UrlDisplayLocation.DetailsOnly,
+                Url = "/openapi/v1.json",
+                DisplayText = "Its part of the OpenAPI document",
+                Endpoint = endpoint,
+                DisplayLocation = UrlDisplayLocation.DetailsOnly,
             });
 
     /// <summary>The entrance: its URLs are what a person looks for.</summary>
