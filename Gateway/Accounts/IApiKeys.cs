@@ -13,7 +13,7 @@ internal enum ApiKeyRole
 /// <summary>Whose key it is.</summary>
 /// <param name="Id">The account, or the operator.</param>
 /// <param name="Role">What the key may be used for.</param>
-internal readonly record struct ApiKeyOwner(Guid Id, ApiKeyRole Role);
+internal sealed record ApiKeyOwner(Guid Id, ApiKeyRole Role);
 
 /// <summary>Knows whom an API key belongs to.</summary>
 internal interface IApiKeys
