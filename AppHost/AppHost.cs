@@ -65,6 +65,7 @@ foreach (var project in (IResourceBuilder<ProjectResource>[])[.. sandbox is null
     project.WithSettings();
 }
 
+infrastructure.Broker.WithDeadLetterCommands(gateway, keys);
 builder.AddTopologyFile(data, keys, infrastructure, gateway, sandbox);
 builder.EndOnRefusedData(infrastructure.Databases, infrastructure.Broker, infrastructure.Store, migrations);
 builder.Build().Run();

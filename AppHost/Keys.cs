@@ -12,9 +12,16 @@ internal sealed record Keys(
     /// <summary>Accounts of a development topology, each with one API key. The second is there to be refused the first one's things.</summary>
     public static readonly IReadOnlyList<string> Accounts = ["development", "guest"];
 
+    private const string Operator = "operator";
+
     private static readonly IReadOnlyList<string> Issuers = ["gateway", "registry", "training"];
 
     public string ApiKey(string account) => $"flr_{Development.Secret($"api-key-{account}")}";
+
+    /// <summary>The key of the topology's operator: for operator routes, and for those alone.</summary>
+    public string OperatorKey => ApiKey(Operator);
+
+    public Guid OperatorId => AccountId(Operator);
 
     public Guid AccountId(string account) => Development.Id($"account-{account}");
 
@@ -57,6 +64,10 @@ internal static class KeysExtensions
             gateway.WithEnvironment($"ApiKeys__{i}__Sha256", DevelopmentKeys.Sha256(keys.ApiKey(Keys.Accounts[i])));
             gateway.WithEnvironment($"ApiKeys__{i}__AccountId", keys.AccountId(Keys.Accounts[i]).ToString());
         }
+
+        gateway.WithEnvironment($"ApiKeys__{Keys.Accounts.Count}__Sha256", DevelopmentKeys.Sha256(keys.OperatorKey));
+        gateway.WithEnvironment($"ApiKeys__{Keys.Accounts.Count}__AccountId", keys.OperatorId.ToString());
+        gateway.WithEnvironment($"ApiKeys__{Keys.Accounts.Count}__Role", "Operator");
 
         return gateway;
     }

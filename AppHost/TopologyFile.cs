@@ -33,7 +33,8 @@ internal static class TopologyFileExtensions
                 SandboxAdminToken: sandbox is null ? null : await keys.SandboxAdmin.Resource.GetValueAsync(cancellationToken),
                 ReplicateToken: await TokenAsync(sandbox, "replicate", cancellationToken),
                 DevelopmentKey: keys.ApiKey("development"),
-                GuestKey: keys.ApiKey("guest"));
+                GuestKey: keys.ApiKey("guest"),
+                OperatorKey: keys.OperatorKey);
             await topology.WriteAsync(ready.Services.GetRequiredService<DataDirectory>().Below(FileName), cancellationToken);
         });
     }
@@ -77,7 +78,8 @@ internal sealed record Topology(
     string? SandboxAdminToken,
     string? ReplicateToken,
     string DevelopmentKey,
-    string GuestKey)
+    string GuestKey,
+    string OperatorKey)
 {
     private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true };
 

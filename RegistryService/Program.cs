@@ -1,3 +1,4 @@
+using Flurrty.RegistryService.DeadLetters;
 using Flurrty.RegistryService.Identities;
 using Flurrty.RegistryService.Persistence;
 using Flurrty.RegistryService.Versions;
@@ -11,10 +12,12 @@ builder.AddCallerTickets();
 builder.AddTenantDatabase<RegistryDbContext>(RegistryDbContext.DatabaseName);
 builder.AddVersions();
 builder.AddIdentities();
+builder.AddDeadLetters();
 builder.Services.AddOpenApi();
 
 var app = builder.Build();
 app.MapDefaultEndpoints();
 app.MapOpenApi().AllowAnonymous();
 app.MapIdentities();
+app.MapDeadLetters();
 await app.RunAsync();

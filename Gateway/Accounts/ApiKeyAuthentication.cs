@@ -1,6 +1,7 @@
 using System.Security.Claims;
 using System.Text.Encodings.Web;
 using Flurrty.ServiceDefaults.Problems;
+using Flurrty.ServiceDefaults.Tickets;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Options;
@@ -21,8 +22,12 @@ internal static class ApiKeyAuthentication
         builder.Services.AddSingleton<IApiKeys, ConfiguredApiKeys>();
         builder.Services.AddAuthentication(Scheme).AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(Scheme, configureOptions: null);
 
-        // What nobody has opened on purpose is closed.
-        builder.Services.AddAuthorizationBuilder().SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireAuthenticatedUser().Build());
+        // What nobody has opened on purpose is closed. An operator's key opens no account's things: a user's routes ask for the role too.
+        var user = new AuthorizationPolicyBuilder().RequireRole(nameof(ApiKeyRole.User)).Build();
+        builder.Services.AddAuthorizationBuilder()
+            .SetDefaultPolicy(user)
+            .SetFallbackPolicy(user)
+            .AddPolicy(TicketPolicies.Operator, policy => policy.RequireRole(nameof(ApiKeyRole.Operator)));
         return builder;
     }
 
@@ -39,12 +44,13 @@ internal static class ApiKeyAuthentication
                 return AuthenticateResult.NoResult();
             }
 
-            if (!ApiKey.IsWellFormed(key) || await keys.FindAccountAsync(key, Context.RequestAborted) is not { } accountId)
+            if (!ApiKey.IsWellFormed(key) || await keys.FindOwnerAsync(key, Context.RequestAborted) is not { } owner)
             {
                 return AuthenticateResult.Fail("The API key is not known.");
             }
 
-            var identity = new ClaimsIdentity([new Claim(ClaimTypes.NameIdentifier, accountId.ToString())], ApiKeyAuthentication.Scheme);
+            var identity = new ClaimsIdentity(
+                [new Claim(ClaimTypes.NameIdentifier, owner.Id.ToString()), new Claim(ClaimTypes.Role, owner.Role.ToString())], ApiKeyAuthentication.Scheme);
             return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), ApiKeyAuthentication.Scheme));
         }
 
@@ -62,6 +68,10 @@ internal static class ApiKeyAuthentication
             await Problem.WriteAsync(Context, Problem.Details(
                 401, "api_key_invalid", "The API key is not valid.", "Check that the whole key was sent and that it was not revoked."));
         }
+
+        protected override Task HandleForbiddenAsync(AuthenticationProperties properties) => Problem.WriteAsync(Context, Context.User.IsInRole(nameof(ApiKeyRole.Operator))
+            ? Problem.Details(403, "user_key_required", "An operator's key is for operator routes alone.", "Use a key of the account whose things these are.")
+            : Problem.Details(403, "operator_key_required", "Only an operator may do this.", "Use an API key that has the role Operator."));
 
         // Null when there is none; what cannot be one is given as it is and refused.
         private string? ReadKey()

@@ -9,8 +9,11 @@ internal sealed class ApiKeyEntry
     /// <summary>Lower-case hex of the key's SHA-256.</summary>
     public string Sha256 { get; init; } = "";
 
-    /// <summary>The account that the key speaks for.</summary>
+    /// <summary>The account that the key speaks for; an operator's own id if it is an operator's.</summary>
     public Guid AccountId { get; init; }
+
+    /// <summary>What the key may be used for.</summary>
+    public string Role { get; init; } = nameof(ApiKeyRole.User);
 }
 
 /// <summary>Configuration section <c>ApiKeys</c>: a list.</summary>
@@ -38,6 +41,11 @@ internal sealed class ApiKeysValidation : IValidateOptions<ApiKeysOptions>
             {
                 errors.Add($"{ApiKeysOptions.Section}:{i}:AccountId is missing.");
             }
+
+            if (!Enum.TryParse<ApiKeyRole>(options.Keys[i].Role, out _))
+            {
+                errors.Add($"{ApiKeysOptions.Section}:{i}:Role is not one of {string.Join(", ", Enum.GetNames<ApiKeyRole>())}.");
+            }
         }
 
         return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);
@@ -47,18 +55,19 @@ internal sealed class ApiKeysValidation : IValidateOptions<ApiKeysOptions>
 /// <summary>API keys out of the configuration. With none configured nobody is let in.</summary>
 internal sealed class ConfiguredApiKeys(IOptions<ApiKeysOptions> options) : IApiKeys
 {
-    private readonly (byte[] Hash, Guid AccountId)[] _keys = [.. options.Value.Keys.Select(entry => (Convert.FromHexString(entry.Sha256), entry.AccountId))];
+    private readonly (byte[] Hash, ApiKeyOwner Owner)[] _keys =
+        [.. options.Value.Keys.Select(entry => (Convert.FromHexString(entry.Sha256), new ApiKeyOwner(entry.AccountId, Enum.Parse<ApiKeyRole>(entry.Role))))];
 
-    public ValueTask<Guid?> FindAccountAsync(string key, CancellationToken cancellationToken)
+    public ValueTask<ApiKeyOwner?> FindOwnerAsync(string key, CancellationToken cancellationToken)
     {
         var hash = ApiKey.Hash(key);
-        Guid? found = null;
-        foreach (var (known, accountId) in _keys)
+        ApiKeyOwner? found = null;
+        foreach (var (known, owner) in _keys)
         {
             // Every key is compared, in the same time, whether one has matched or not.
             if (CryptographicOperations.FixedTimeEquals(known, hash))
             {
-                found = accountId;
+                found = owner;
             }
         }
 

@@ -41,6 +41,7 @@ internal static class RouteTable
         User(Training, "/api/ledger", options.MaxBodyBytes),
         User(Training, "/api/generations/{**rest}", options.MaxBodyBytes),
         User(Training, "/api/batches/{**rest}", options.MaxBodyBytes),
+        Operator(Registry, "/api/operator/{**rest}", options.MaxBodyBytes),
         Open(TicketKind.Webhook, "/webhooks/{provider}/{token}", options.MaxWebhookBytes),
         Open(TicketKind.Worker, "/worker/{**rest}", options.MaxWebhookBytes),
     ];
@@ -53,6 +54,16 @@ internal static class RouteTable
         AuthorizationPolicy = "default",
         MaxRequestBodySize = maxBodyBytes,
         Metadata = Ticket(TicketKind.User),
+    };
+
+    private static RouteConfig Operator(string service, string path, long maxBodyBytes) => new()
+    {
+        RouteId = path,
+        ClusterId = service,
+        Match = new RouteMatch { Path = path },
+        AuthorizationPolicy = TicketPolicies.Operator,
+        MaxRequestBodySize = maxBodyBytes,
+        Metadata = Ticket(TicketKind.Operator),
     };
 
     // The token in the address, or the worker's own, is checked by the service.

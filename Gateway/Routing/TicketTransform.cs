@@ -50,7 +50,7 @@ internal sealed class TicketTransform(TicketSigner signer) : ITransformProvider
                 headers.Remove(name);
             }
 
-            var account = kind == TicketKind.User ? AccountOf(request.HttpContext.User) : Guid.Empty;
+            var account = kind is TicketKind.User or TicketKind.Operator ? AccountOf(request.HttpContext.User) : Guid.Empty;
             headers.Add(TicketAuthentication.HeaderName, signer.Sign(kind, audience, account, request.ProxyRequest.Method.Method, request.Path.Value ?? "/"));
             return ValueTask.CompletedTask;
         });
@@ -59,5 +59,5 @@ internal sealed class TicketTransform(TicketSigner signer) : ITransformProvider
     private static bool IsNotForwarded(string name) => NotForwarded.Contains(name) || name.StartsWith(OurPrefix, StringComparison.OrdinalIgnoreCase);
 
     private static Guid AccountOf(ClaimsPrincipal caller) => Guid.Parse(
-        caller.FindFirstValue(ClaimTypes.NameIdentifier) ?? throw new InvalidOperationException("A user's route was reached without an account."));
+        caller.FindFirstValue(ClaimTypes.NameIdentifier) ?? throw new InvalidOperationException("A route for callers with a key was reached without one."));
 }

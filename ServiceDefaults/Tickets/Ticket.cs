@@ -14,10 +14,13 @@ public enum TicketKind
 
     /// <summary>Another service, on behalf of an account.</summary>
     Service,
+
+    /// <summary>A person who runs the installation, let in by the gateway; sees no account's things.</summary>
+    Operator,
 }
 
 /// <summary>The caller of a request, as its ticket says.</summary>
-/// <param name="AccountId">The account; empty for webhooks and workers.</param>
+/// <param name="AccountId">The account, or the operator's own id; empty for webhooks and workers.</param>
 /// <param name="Kind">Who is calling.</param>
 /// <param name="Issuer">The service that signed the ticket.</param>
 public sealed record Caller(Guid AccountId, TicketKind Kind, string Issuer);

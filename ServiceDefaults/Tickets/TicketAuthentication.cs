@@ -24,6 +24,9 @@ public static class TicketPolicies
 
     /// <summary>Another service.</summary>
     public const string Service = "ticket-service";
+
+    /// <summary>A person who runs the installation.</summary>
+    public const string Operator = "ticket-operator";
 }
 
 /// <summary>Authentication by ticket: nobody reaches a service but with one.</summary>
@@ -32,7 +35,7 @@ public static class TicketAuthentication
     /// <summary>The header that carries the ticket.</summary>
     public const string HeaderName = "X-Flurrty-Ticket";
 
-    /// <summary>The issuer that alone may speak for users, webhooks and workers.</summary>
+    /// <summary>The issuer that alone may speak for users, operators, webhooks and workers.</summary>
     public const string Gateway = "gateway";
 
     private const string Scheme = "Ticket";
@@ -50,6 +53,7 @@ public static class TicketAuthentication
             .AddPolicy(TicketPolicies.Webhook, policy => policy.RequireClaim(ClaimTypes.Role, nameof(TicketKind.Webhook)))
             .AddPolicy(TicketPolicies.Worker, policy => policy.RequireClaim(ClaimTypes.Role, nameof(TicketKind.Worker)))
             .AddPolicy(TicketPolicies.Service, policy => policy.RequireClaim(ClaimTypes.Role, nameof(TicketKind.Service)))
+            .AddPolicy(TicketPolicies.Operator, policy => policy.RequireClaim(ClaimTypes.Role, nameof(TicketKind.Operator)))
             .SetFallbackPolicy(new AuthorizationPolicyBuilder().RequireClaim(ClaimTypes.Role, nameof(TicketKind.User)).Build());
         return builder;
     }

@@ -31,7 +31,7 @@ public sealed class TicketSigner : IDisposable
     /// <summary>Signs a ticket.</summary>
     /// <param name="kind">Who is calling.</param>
     /// <param name="audience">The service that may take it.</param>
-    /// <param name="accountId">The account; empty for webhooks and workers.</param>
+    /// <param name="accountId">The account, or the operator's own id; empty for webhooks and workers.</param>
     /// <param name="method">HTTP method of the request.</param>
     /// <param name="path">Path of the request as the service sees it, unescaped, without query.</param>
     /// <returns>The value of the header <see cref="TicketAuthentication.HeaderName"/>.</returns>

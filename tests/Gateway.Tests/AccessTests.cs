@@ -77,6 +77,51 @@ public sealed class AccessTests(GatewayFixture gateway) : IClassFixture<GatewayF
     }
 
     [Theory]
+    [InlineData("GET", "/api/operator/dead-letters")]
+    [InlineData("POST", "/api/operator/dead-letters/train-identity_error/1/replay")]
+    public async Task OperatorRoute_OperatorKey_GetsAnOperatorsTicket(string method, string path)
+    {
+        gateway.Registry.Requests.Clear();
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
+        request.Headers.Add("X-Api-Key", GatewayFixture.OperatorKey);
+        using var response = await SendWithoutKeyAsync(request);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(new Caller(GatewayFixture.Operator, TicketKind.Operator, "gateway"), Assert.Single(gateway.Registry.Requests).Caller);
+    }
+
+    [Theory]
+    [InlineData(GatewayFixture.Key, HttpStatusCode.Forbidden, "operator_key_required")]
+    [InlineData(null, HttpStatusCode.Unauthorized, "api_key_missing")]
+    public async Task OperatorRoute_WithoutOperatorKey_IsRefusedAndNotForwarded(string? key, HttpStatusCode status, string code)
+    {
+        gateway.Registry.Requests.Clear();
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/api/operator/dead-letters");
+        if (key is not null)
+        {
+            request.Headers.Add("X-Api-Key", key);
+        }
+
+        using var response = await SendWithoutKeyAsync(request);
+        Assert.Equal((status, code), (response.StatusCode, (await GatewayFixture.ReadProblemAsync(response)).Code));
+        Assert.Empty(gateway.Registry.Requests);
+    }
+
+    [Theory]
+    [InlineData("/api/identities")]
+    [InlineData("/api/trainings/1")]
+    [InlineData("/api/photo-sets")]
+    public async Task UserRoute_OperatorKey_IsRefusedAndNotForwarded(string path)
+    {
+        var stubs = new[] { gateway.Uploads, gateway.Training, gateway.Registry };
+        Array.ForEach(stubs, static stub => stub.Requests.Clear());
+        using var request = new HttpRequestMessage(HttpMethod.Get, path);
+        request.Headers.Add("X-Api-Key", GatewayFixture.OperatorKey);
+        using var response = await SendWithoutKeyAsync(request);
+        Assert.Equal((HttpStatusCode.Forbidden, "user_key_required"), (response.StatusCode, (await GatewayFixture.ReadProblemAsync(response)).Code));
+        Assert.Empty(stubs.SelectMany(static stub => stub.Requests));
+    }
+
+    [Theory]
     [InlineData("/webhooks/replicate/tok", TicketKind.Webhook)]
     [InlineData("/worker/next", TicketKind.Worker)]
     public async Task OpenRoute_WithoutKey_GetsATicketOfItsKindForNoAccount(string path, TicketKind kind)
@@ -161,7 +206,6 @@ public sealed class AccessTests(GatewayFixture gateway) : IClassFixture<GatewayF
     [InlineData("/nowhere")]
     [InlineData("/api")]
     [InlineData("/api/unknown")]
-    [InlineData("/api/operator/jobs")]
     [InlineData("/webhooks/replicate")]
     public async Task UnknownAddress_WithOrWithoutKey_IsAProblem(string path)
     {

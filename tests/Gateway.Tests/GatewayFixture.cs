@@ -14,8 +14,10 @@ public sealed class GatewayFixture : IAsyncLifetime
 {
     internal const string Key = "flr_0123456789abcdefghijABCDEFGHIJ00";
     internal const string OtherKey = "flr_0123456789abcdefghijABCDEFGHIJ01";
+    internal const string OperatorKey = "flr_0123456789abcdefghijABCDEFGHIJ09";
     internal static readonly Guid Account = Guid.Parse("11111111-1111-4111-8111-111111111111");
     internal static readonly Guid OtherAccount = Guid.Parse("22222222-2222-4222-8222-222222222222");
+    internal static readonly Guid Operator = Guid.Parse("33333333-3333-4333-8333-333333333333");
 
     private readonly TicketKeys _keys = new();
     private readonly List<IAsyncDisposable> _owned = [];
@@ -99,6 +101,9 @@ public sealed class GatewayFixture : IAsyncLifetime
                 ["ApiKeys:0:AccountId"] = Account.ToString(),
                 ["ApiKeys:1:Sha256"] = Sha256(OtherKey),
                 ["ApiKeys:1:AccountId"] = OtherAccount.ToString(),
+                ["ApiKeys:2:Sha256"] = Sha256(OperatorKey),
+                ["ApiKeys:2:AccountId"] = Operator.ToString(),
+                ["ApiKeys:2:Role"] = "Operator",
                 ["services:uploads:http:0"] = fixture.Uploads.Address,
                 ["services:training:http:0"] = fixture.Training.Address,
                 ["services:registry:http:0"] = fixture.Registry.Address,

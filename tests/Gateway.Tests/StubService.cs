@@ -33,6 +33,7 @@ internal sealed class StubService : IAsyncDisposable
         _app.MapGet("/openapi/v1.json", () => Document is null ? Results.NotFound() : Results.Text(Document, "application/json")).AllowAnonymous();
         _app.Map("/webhooks/{**rest}", AnswerAsync).RequireAuthorization(TicketPolicies.Webhook);
         _app.Map("/worker/{**rest}", AnswerAsync).RequireAuthorization(TicketPolicies.Worker);
+        _app.Map("/api/operator/{**rest}", AnswerAsync).RequireAuthorization(TicketPolicies.Operator);
         _app.Map("/{**rest}", AnswerAsync);
     }
 

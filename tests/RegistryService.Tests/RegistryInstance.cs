@@ -24,10 +24,10 @@ internal sealed class RegistryInstance : WebApplicationFactory<Program>
     public ConcurrentQueue<string> Log { get; } = [];
 
     /// <summary>A client that speaks for an account, with tickets as the gateway signs them.</summary>
-    public HttpClient ClientOf(Guid accountId)
+    public HttpClient ClientOf(Guid accountId, TicketKind kind = TicketKind.User)
     {
         StartServer();
-        return new HttpClient(new TicketHandler(_gateway, accountId) { InnerHandler = new SocketsHttpHandler() }) { BaseAddress = ClientOptions.BaseAddress };
+        return new HttpClient(new TicketHandler(_gateway, accountId, kind) { InnerHandler = new SocketsHttpHandler() }) { BaseAddress = ClientOptions.BaseAddress };
     }
 
     protected override void ConfigureWebHost(IWebHostBuilder builder)
@@ -41,12 +41,12 @@ internal sealed class RegistryInstance : WebApplicationFactory<Program>
         builder.ConfigureLogging(logging => logging.ClearProviders().AddProvider(new Recorder(Log)));
     }
 
-    private sealed class TicketHandler(TicketSigner gateway, Guid accountId) : DelegatingHandler
+    private sealed class TicketHandler(TicketSigner gateway, Guid accountId, TicketKind kind) : DelegatingHandler
     {
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
             var path = Uri.UnescapeDataString(request.RequestUri!.AbsolutePath);
-            request.Headers.Add(TicketAuthentication.HeaderName, gateway.Sign(TicketKind.User, "registry", accountId, request.Method.Method, path));
+            request.Headers.Add(TicketAuthentication.HeaderName, gateway.Sign(kind, "registry", accountId, request.Method.Method, path));
             return base.SendAsync(request, cancellationToken);
         }
     }

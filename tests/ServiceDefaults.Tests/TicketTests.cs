@@ -65,13 +65,15 @@ public sealed class TicketTests : IDisposable
         Assert.Null(verifier.Verify(ticket, "POST", "/api/photo-sets"));
     }
 
-    [Fact]
-    public void Verify_UserTicketSignedByAService_Refuses()
+    [Theory]
+    [InlineData(TicketKind.User)]
+    [InlineData(TicketKind.Operator)]
+    public void Verify_CallersTicketSignedByAService_Refuses(TicketKind kind)
     {
         using var signer = Signer("registry", _registry);
         using var verifier = Verifier("uploads");
         Assert.NotNull(verifier.Verify(signer.Sign(TicketKind.Service, "uploads", Account, "PUT", "/internal/seals"), "PUT", "/internal/seals"));
-        Assert.Null(verifier.Verify(signer.Sign(TicketKind.User, "uploads", Account, "PUT", "/internal/seals"), "PUT", "/internal/seals"));
+        Assert.Null(verifier.Verify(signer.Sign(kind, "uploads", Account, "PUT", "/internal/seals"), "PUT", "/internal/seals"));
     }
 
     [Fact]

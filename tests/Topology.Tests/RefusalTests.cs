@@ -42,6 +42,21 @@ public sealed class RefusalTests(RefusalTests.Shared shared) : IClassFixture<Ref
     }
 
     [Fact]
+    public async Task DeadLetters_AreForTheOperatorAlone_AndACommandOfTheBroker()
+    {
+        const string Letters = "/api/operator/dead-letters";
+        await AssertProblemAsync(await Topology.Client.GetAsync(Relative(Letters)), HttpStatusCode.Forbidden, "operator_key_required");
+        using var person = new HttpClient { BaseAddress = Topology.Client.BaseAddress };
+        person.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", (string)Topology.File["operator_key"]!);
+        await AssertProblemAsync(await person.GetAsync(Relative("/api/identities")), HttpStatusCode.Forbidden, "user_key_required");
+        Assert.NotNull((await person.GetFromJsonAsync<JsonObject>(Relative(Letters)))!["letters"]);
+
+        var shown = await Topology.App.ResourceCommands.ExecuteCommandAsync("rabbitmq", "dead-letters");
+        Assert.True(shown.Success, shown.Message);
+        Assert.NotNull(JsonNode.Parse(shown.Data!.Value)!["letters"]);
+    }
+
+    [Fact]
     public async Task Identity_OfTooFewPhotos_IsRefused()
     {
         var set = await Topology.UploadAsync(Topology.Client, photos: 2);
