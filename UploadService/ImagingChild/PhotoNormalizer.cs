@@ -7,8 +7,13 @@ internal sealed class PhotoNormalizer(Version libraryVersion)
 {
     private readonly string _strip = libraryVersion >= new Version(8, 15) ? "keep=none" : "strip=true";
 
-    public NormalizedImage Normalize(in ImagingRequest request, nint bytes, ReadOnlySpan<byte> file)
+    /// <summary>Bytes that the caller keeps free behind a file.</summary>
+    public const int Reserve = 2;
+
+    /// <summary>Normalises the file at this address, which stays there until the result is disposed.</summary>
+    public unsafe NormalizedImage Normalize(in ImagingRequest request, byte* bytes)
     {
+        var file = new ReadOnlySpan<byte>(bytes, request.FileBytes);
         var format = PhotoSignature.Sniff(file);
         if (format == PhotoFormat.None)
         {
@@ -37,11 +42,19 @@ internal sealed class PhotoNormalizer(Version libraryVersion)
         _ = VipsLibrary.TakeError();
         try
         {
-            using var photo = Decode(format, structure, request, bytes, file.Length);
+            var length = file.Length;
+            if (structure.MayLackEndMarkerOnly)
+            {
+                // Given one, the decoder complains no more of the marker, but of each pixel that is not there.
+                (bytes[length], bytes[length + 1]) = (0xFF, 0xD9);
+                length += Reserve;
+            }
+
+            using var photo = Decode(format, structure, request, (nint)bytes, length);
             var damage = format == PhotoFormat.Jpeg ? DamageIn(VipsLibrary.TakeError()) : PhotoRefusal.None;
             if (damage != PhotoRefusal.None)
             {
-                return NormalizedImage.Refused(damage, "the decoder filled in what is damaged");
+                return NormalizedImage.Refused(structure.EndsEarly ? PhotoRefusal.Truncated : damage, "the decoder filled in what is damaged");
             }
 
             return Encode(photo, format, structure, request);
@@ -189,7 +202,8 @@ internal sealed class PhotoNormalizer(Version libraryVersion)
 
     // libjpeg paints grey or noise over what it cannot read and only warns. Extraneous bytes, which some cameras write, do no harm.
     private static PhotoRefusal DamageIn(string warnings) =>
-        warnings.Contains("bad Huffman code", StringComparison.OrdinalIgnoreCase) || warnings.Contains("instead of RST", StringComparison.OrdinalIgnoreCase) ? PhotoRefusal.Unreadable
+        warnings.Contains("found marker 0xd9 instead of RST", StringComparison.OrdinalIgnoreCase) ? PhotoRefusal.Truncated
+        : warnings.Contains("bad Huffman code", StringComparison.OrdinalIgnoreCase) || warnings.Contains("instead of RST", StringComparison.OrdinalIgnoreCase) ? PhotoRefusal.Unreadable
         : SaysTruncated(warnings) ? PhotoRefusal.Truncated
         : PhotoRefusal.None;
 

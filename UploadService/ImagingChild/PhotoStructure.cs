@@ -17,6 +17,9 @@ internal readonly record struct PhotoStructure(int Width, int Height, bool Layer
     /// <summary>What the container's items are coded in, where the signature alone does not tell; None elsewhere.</summary>
     public PhotoFormat Format { get; init; }
 
+    /// <summary>A JPEG that stops before its end marker, within its last scan or after it: the decoder can tell whether all its pixels are there.</summary>
+    public bool MayLackEndMarkerOnly { get; init; }
+
     /// <summary>The most pixels that any part declares, where there are parts.</summary>
     public long LargestPixels { get; init; }
 
@@ -33,7 +36,7 @@ internal readonly record struct PhotoStructure(int Width, int Height, bool Layer
 
     private static PhotoStructure ReadJpeg(ReadOnlySpan<byte> file)
     {
-        int width = 0, height = 0;
+        int width = 0, height = 0, frame = 0;
         var progressive = false;
         var at = 2;
         while (at + 4 <= file.Length)
@@ -60,6 +63,7 @@ internal readonly record struct PhotoStructure(int Width, int Height, bool Layer
             var length = BinaryPrimitives.ReadUInt16BigEndian(file[(at + 2)..]);
             if (marker is >= 0xC0 and <= 0xCF and not (0xC4 or 0xC8 or 0xCC) && at + 9 <= file.Length)
             {
+                frame = at;
                 progressive = marker != 0xC0 && marker != 0xC1;
                 height = BinaryPrimitives.ReadUInt16BigEndian(file[(at + 5)..]);
                 width = BinaryPrimitives.ReadUInt16BigEndian(file[(at + 7)..]);
@@ -67,8 +71,8 @@ internal readonly record struct PhotoStructure(int Width, int Height, bool Layer
 
             if (marker == 0xDA)
             {
-                var pixels = file[at..];
-                return new PhotoStructure(width, height, progressive, Animated: false, pixels.LastIndexOf((ReadOnlySpan<byte>)[0xFF, 0xD9]) < 0);
+                var endsEarly = file[at..].LastIndexOf((ReadOnlySpan<byte>)[0xFF, 0xD9]) < 0;
+                return new PhotoStructure(width, height, progressive, Animated: false, endsEarly) { MayLackEndMarkerOnly = endsEarly && JpegScans.AreAllBegun(file[frame..], at - frame) };
             }
 
             at += 2 + Math.Max((int)length, 2);

@@ -38,12 +38,11 @@ internal static class Program
 
     private static unsafe void Answer(ImagingRequest request, PhotoNormalizer normalizer, Stream input, Stream output)
     {
-        var bytes = NativeMemory.Alloc((nuint)request.FileBytes);
+        var bytes = (byte*)NativeMemory.Alloc((nuint)request.FileBytes + PhotoNormalizer.Reserve);
         try
         {
-            var file = new Span<byte>(bytes, request.FileBytes);
-            input.ReadExactly(file);
-            using var image = normalizer.Normalize(request, (nint)bytes, file);
+            input.ReadExactly(new Span<byte>(bytes, request.FileBytes));
+            using var image = normalizer.Normalize(request, bytes);
             Write(image, output);
         }
         finally

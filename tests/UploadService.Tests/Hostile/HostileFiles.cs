@@ -71,6 +71,10 @@ internal static class HostileFiles
         // The decoder would paint over what is missing or damaged.
         new("JPEG declared higher than it is", Truncated, "jpeg", static () => JpegDeclared(640, 1000)),
         new("JPEG with bad codes", Truncated, "jpeg", static () => WithBadCodes(Jpeg())),
+        new("JPEG without its last rows", Truncated, "jpeg", static () => WithoutLastRestarts(TestPhotos.Jpeg(640, 480, 28, options: "restart_interval=10"), 3)),
+        new("JPEG without its last rows, and with an end", Truncated, "jpeg", static () => [.. WithoutLastRestarts(TestPhotos.Jpeg(640, 480, 28, options: "restart_interval=10"), 3), 0xFF, 0xD9]),
+        new("JPEG without its end and the eight bytes before", Truncated, "jpeg", static () => Jpeg()[..^10]),
+        new("JPEG, progressive, without its last scan", Truncated, "jpeg", static () => WithoutLastScan(TestPhotos.Jpeg(640, 480, 27, options: "interlace=true"))),
         new("JPEG whose restarts are out of order", Unreadable, "jpeg", static () => WithWrongRestart(TestPhotos.Jpeg(640, 480, 28, options: "restart_interval=10"))),
         new("JPEG without height", Unreadable, "jpeg", static () => JpegDeclared(640, 0)),
         new("JPEG of a lossless kind", Unreadable, "jpeg", static () => Patched(Jpeg(), FrameOf(Jpeg()) + 1, 0xC3)),
@@ -136,6 +140,10 @@ internal static class HostileFiles
         new("JPEG whose ICC profile says it has four billion tags", Good, "jpeg", static () => WithSegment(Jpeg(), 0xE2, IccProfile(200, uint.MaxValue))),
         new("JPEG, the 200th part of 255 of an ICC profile", Good, "jpeg", static () => WithSegment(Jpeg(), 0xE2, [.. "ICC_PROFILE\0"u8, 200, 255, .. new byte[100]])),
         new("JPEG with twenty bytes too many before its end", Good, "jpeg", static () => [.. Jpeg()[..^2], .. new byte[20], 0xFF, 0xD9]),
+        new("JPEG without its end marker", Good, "jpeg", static () => Jpeg()[..^2]),
+        new("JPEG without the last byte of its end marker", Good, "jpeg", static () => Jpeg()[..^1]),
+        new("JPEG, progressive, without its end marker", Good, "jpeg", static () => TestPhotos.Jpeg(640, 480, 27, options: "interlace=true")[..^2]),
+        new("JPEG with restarts, without its end marker", Good, "jpeg", static () => TestPhotos.Jpeg(640, 480, 28, options: "restart_interval=10")[..^2]),
         new("JPEG, progressive", Good, "jpeg", static () => TestPhotos.Jpeg(640, 480, 27, options: "interlace=true")),
         new("JPEG in CMYK", Good, "jpeg", static () => TestPhotos.Changed(Jpeg(), "colourspace", "space=cmyk", "jpegsave_buffer", "Q=90")),
         new("JPEG in grey", Good, "jpeg", static () => TestPhotos.Changed(Jpeg(), "colourspace", "space=b-w", "jpegsave_buffer", "Q=90")),
@@ -215,6 +223,37 @@ internal static class HostileFiles
         }
 
         return copy;
+    }
+
+    /// <summary>Ends where one of the last restart markers was.</summary>
+    private static byte[] WithoutLastRestarts(byte[] jpeg, int count)
+    {
+        var end = jpeg.Length;
+        for (; count > 0; count--)
+        {
+            end = LastMarker(jpeg.AsSpan(0, end), 0xD0, 0xD7);
+        }
+
+        return jpeg[..end];
+    }
+
+    /// <summary>Ends where the tables of the last scan begin.</summary>
+    private static byte[] WithoutLastScan(byte[] jpeg)
+    {
+        var end = LastMarker(jpeg, 0xDA, 0xDA);
+        var tables = LastMarker(jpeg.AsSpan(0, end), 0xC4, 0xC4);
+        return jpeg[..(tables + 2 + BinaryPrimitives.ReadUInt16BigEndian(jpeg.AsSpan(tables + 2)) == end ? tables : end)];
+    }
+
+    private static int LastMarker(ReadOnlySpan<byte> jpeg, byte first, byte last)
+    {
+        var at = jpeg.Length - 2;
+        while (jpeg[at] != 0xFF || jpeg[at + 1] < first || jpeg[at + 1] > last)
+        {
+            at--;
+        }
+
+        return at;
     }
 
     private static byte[] WithWrongRestart(byte[] jpeg) => Patched(jpeg, jpeg.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xFF, 0xD2]) + 1, 0xD6);

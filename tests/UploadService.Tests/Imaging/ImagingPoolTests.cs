@@ -58,6 +58,37 @@ public sealed class ImagingPoolTests
     }
 
     [Theory]
+    [InlineData("")]
+    [InlineData("interlace=true")]
+    [InlineData("restart_interval=10")]
+    public async Task Jpeg_WithoutItsEndMarker_GivesTheSameBytesAsWithIt(string options)
+    {
+        using var pool = await StartAsync();
+        var photo = TestPhotos.Jpeg(2000, 1500, 19, options: options);
+        Assert.Equal([0xFF, 0xD9], photo[^2..]);
+        using var whole = await NormalizeAsync(pool, photo);
+        using var endless = await NormalizeAsync(pool, photo[..^2]);
+        Assert.Equal((PhotoRefusal.None, PhotoRefusal.None), (whole.Refusal, endless.Refusal));
+        Assert.True(whole.Photo.Span.SequenceEqual(endless.Photo.Span));
+    }
+
+    /// <summary>However little is missing: what the decoder would paint over is never taken for a photo.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData("interlace=true")]
+    [InlineData("restart_interval=10")]
+    public async Task Jpeg_WithoutItsLastPixels_IsTruncated(string options)
+    {
+        using var pool = await StartAsync();
+        var photo = TestPhotos.Jpeg(640, 480, 19, options: options);
+        foreach (var missing in (int[])[4, 5, 8, 16, 100, photo.Length / 10, photo.Length / 3, photo.Length * 2 / 3, photo.Length * 9 / 10])
+        {
+            using var result = await NormalizeAsync(pool, photo[..^missing]);
+            Assert.True(result.Refusal == PhotoRefusal.Truncated, $"{missing} of {photo.Length} bytes missing: {result.Refusal}");
+        }
+    }
+
+    [Theory]
     [MemberData(nameof(RefusedFiles))]
     public async Task File_ThatIsNoGoodPhoto_IsRefusedAndTheNextAccepted(string name, int refusal)
     {
