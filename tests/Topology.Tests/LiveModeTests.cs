@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Flurrty.AppHost;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Flurrty.Topology.Tests;
 
@@ -251,7 +252,7 @@ public sealed class LiveModeTests
 
     private static Process Start(string[] arguments, params (string Name, string Value)[] variables)
     {
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Flurrty.AppHost.dll"), .. arguments])
+        var start = new ProcessStartInfo("dotnet", [AppHostAssembly(), .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -271,6 +272,14 @@ public sealed class LiveModeTests
         }
 
         return Process.Start(start)!;
+    }
+
+    // Where it was built: beside the tests lie assemblies of another framework.
+    private static string AppHostAssembly()
+    {
+        var framework = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
+        var repository = framework.Parent!.Parent!.Parent!.Parent!.Parent!;
+        return Path.Combine(repository.FullName, "AppHost", "bin", framework.Parent.Name, framework.Name, "Flurrty.AppHost.dll");
     }
 
     private static string FreeUrl()
