@@ -39,7 +39,7 @@ internal sealed class AppHostProcess : IDisposable
 
         // A shell in the background hands on an ignored SIGINT; env takes it back and becomes the AppHost.
         var start = new ProcessStartInfo(
-            "env", ["--default-signal=INT", "dotnet", Path.Combine(AppContext.BaseDirectory, "Flurrty.AppHost.dll"), $"--Data:Directory={data.FullName}", .. arguments])
+            "env", ["--default-signal=INT", "dotnet", AppHostAssembly(), $"--Data:Directory={data.FullName}", .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -91,6 +91,13 @@ internal sealed class AppHostProcess : IDisposable
         }
 
         _process.Dispose();
+    }
+
+    // Where it was built: beside the tests lie assemblies of another framework.
+    private static string AppHostAssembly()
+    {
+        var framework = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar));
+        return Path.Combine(RunningTopology.Repository, "AppHost", "bin", framework.Parent!.Name, framework.Name, "Flurrty.AppHost.dll");
     }
 
     private static string FreeUrl()
