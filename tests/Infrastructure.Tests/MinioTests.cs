@@ -5,6 +5,9 @@ namespace Flurrty.Infrastructure.Tests;
 /// <summary>How s3.sh chooses between Swift and MinIO, and how it drives the latter, with programs that only write down their calls.</summary>
 public sealed class MinioTests : NativeServerRules, IDisposable
 {
+    // EX_DATAERR of sysexits.h, by which the AppHost tells such data from a failure.
+    private const int DataIsNotOurs = 65;
+
     private readonly MinioPrograms _programs = new();
 
     protected override string RequiredVariable => "FLURRTY_S3_USERS";
@@ -79,7 +82,7 @@ public sealed class MinioTests : NativeServerRules, IDisposable
         await server.StopAsync();
 
         server.Wanted = "swift";
-        Assert.Equal(1, await server.RunToEndAsync());
+        Assert.Equal(DataIsNotOurs, await server.RunToEndAsync());
         Assert.Contains("holds the data of minio", server.Output, StringComparison.Ordinal);
 
         server.Wanted = "auto";
@@ -95,7 +98,7 @@ public sealed class MinioTests : NativeServerRules, IDisposable
         await server.StopAsync();
 
         (server.Wanted, server.Programs) = ("minio", _programs.Path);
-        Assert.Equal(1, await server.RunToEndAsync());
+        Assert.Equal(DataIsNotOurs, await server.RunToEndAsync());
 
         Assert.Contains("holds the data of swift", server.Output, StringComparison.Ordinal);
         Assert.Empty(_programs.Calls);
