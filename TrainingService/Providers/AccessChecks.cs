@@ -54,6 +54,7 @@ internal sealed partial class AccessChecks(
             }
 
             Note(provider, access);
+            First(provider.Name).TrySetResult();
             var wait = access.State switch
             {
                 AccessState.Accepted => times.Recheck,
@@ -103,7 +104,6 @@ internal sealed partial class AccessChecks(
     {
         var before = Of(provider.Name);
         _known[provider.Name] = access;
-        First(provider.Name).TrySetResult();
         if (before.State == access.State)
         {
             return;
