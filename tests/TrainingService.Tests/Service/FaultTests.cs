@@ -165,7 +165,7 @@ public sealed class FaultTests(TrainingFixture fixture)
     }
 
     [Fact]
-    public async Task Account_ReachedWithAWrongToken_FailsAsAuthentication()
+    public async Task Account_ReachedWithAWrongToken_FailsBeforeAnythingIsSent()
     {
         await fixture.StopSharedAsync();
         await using var service = await fixture.StartServiceAsync(("Replicate:ApiToken", "r8_wrong_token"));
@@ -173,7 +173,7 @@ public sealed class FaultTests(TrainingFixture fixture)
         var job = await fixture.TrainAsync();
         var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
 
-        Assert.Equal("provider_authentication", row.GetProperty("failure_code").GetString());
+        Assert.Equal("provider_credentials_refused", row.GetProperty("failure_code").GetString());
         Assert.DoesNotContain("r8_wrong_token", service.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("r8_wrong_token", row.ToString(), StringComparison.Ordinal);
     }
