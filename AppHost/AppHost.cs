@@ -68,5 +68,13 @@ foreach (var project in (IResourceBuilder<ProjectResource>[])[.. sandbox is null
 infrastructure.Broker.WithDeadLetterCommands(gateway, keys);
 builder.AddTopologyFile(data, keys, infrastructure, gateway, sandbox);
 builder.EndOnRefusedData(infrastructure.Databases, infrastructure.Broker, infrastructure.Store, migrations);
-builder.Build().Run();
+try
+{
+    builder.Build().Run();
+}
+catch (OperationCanceledException) when (Environment.ExitCode != 0)
+{
+    // Ended while it still started; why was said.
+}
+
 return Environment.ExitCode;

@@ -6,16 +6,20 @@ internal static class RefusedDataExtensions
     public static void EndOnRefusedData(this IDistributedApplicationBuilder builder, params IReadOnlyList<IResourceBuilder<IResource>> keepers)
     {
         var names = keepers.Select(static keeper => keeper.Resource.Name).ToHashSet(StringComparer.Ordinal);
-        builder.Services.AddHostedService(services => new RefusedData(
-            services.GetRequiredService<ResourceNotificationService>(),
-            services.GetRequiredService<ResourceLoggerService>(),
-            services.GetRequiredService<IHostApplicationLifetime>(),
-            names));
+        // A hosted service would start too late: the resources' own waits for theirs, and theirs for what refused.
+        builder.Eventing.Subscribe<BeforeStartEvent>((start, cancellationToken) =>
+        {
+            var lifetime = start.Services.GetRequiredService<IHostApplicationLifetime>();
+            var refused = new RefusedData(
+                start.Services.GetRequiredService<ResourceNotificationService>(), start.Services.GetRequiredService<ResourceLoggerService>(), lifetime, names);
+            _ = refused.WatchAsync(lifetime.ApplicationStopping);
+            return Task.CompletedTask;
+        });
     }
 }
 
 internal sealed class RefusedData(
-    ResourceNotificationService notifications, ResourceLoggerService logs, IHostApplicationLifetime lifetime, IReadOnlySet<string> keepers) : BackgroundService
+    ResourceNotificationService notifications, ResourceLoggerService logs, IHostApplicationLifetime lifetime, IReadOnlySet<string> keepers)
 {
     /// <summary>EX_DATAERR of sysexits.h; the server scripts and Migrations end with it.</summary>
     public const int ExitCode = 65;
@@ -23,17 +27,25 @@ internal sealed class RefusedData(
     // The output of a process that has ended may still be on its way.
     private static readonly TimeSpan OutputPatience = TimeSpan.FromSeconds(10);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    /// <summary>Watches until something refuses its data, or the application stops.</summary>
+    public async Task WatchAsync(CancellationToken stoppingToken)
     {
-        await foreach (var change in notifications.WatchAsync(stoppingToken))
+        try
         {
-            if (change.Snapshot.ExitCode == ExitCode && keepers.Contains(change.Resource.Name))
+            await foreach (var change in notifications.WatchAsync(stoppingToken))
             {
-                await Console.Error.WriteLineAsync(await ReadAsync(change.Resource.Name, change.ResourceId, stoppingToken));
-                Environment.ExitCode = ExitCode;
-                lifetime.StopApplication();
-                return;
+                if (change.Snapshot.ExitCode == ExitCode && keepers.Contains(change.Resource.Name))
+                {
+                    await Console.Error.WriteLineAsync(await ReadAsync(change.Resource.Name, change.ResourceId, stoppingToken));
+                    Environment.ExitCode = ExitCode;
+                    lifetime.StopApplication();
+                    return;
+                }
             }
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // Nothing refused.
         }
     }
 
