@@ -67,8 +67,10 @@ internal sealed partial class RunningTopology : IAsyncDisposable
         {
             topology.WatchLogs();
             topology._watches.Add(topology.WatchStatesAsync());
-            await topology.App.StartAsync();
+            // Aspire's start ends when everything that waits for something has it.
+            var started = topology.App.StartAsync();
             await (whileStarting?.Invoke(topology) ?? Task.CompletedTask);
+            await started;
             await topology.WaitForFileAsync();
             return topology;
         }
