@@ -116,6 +116,6 @@ public sealed class RowTests
             .Select(static line => line.Split('=', 2)).Where(static parts => parts.Length == 2)
             .DistinctBy(static parts => parts[0]).ToDictionary(static parts => parts[0], static parts => parts[1], StringComparer.Ordinal);
         var arguments = (await File.ReadAllTextAsync($"/proc/{pid}/cmdline")).Split('\0', StringSplitOptions.RemoveEmptyEntries);
-        return (arguments.First(static argument => argument.EndsWith(".dll", StringComparison.Ordinal)), variables);
+        return ($"{arguments[0]}.dll", variables);
     }
 }
