@@ -6,10 +6,13 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Flurrty.Topology.Tests;
 
 /// <summary>Going live is a mode that somebody says. The mode decides the address; a token decides nothing and reaches one service.</summary>
-public sealed class LiveModeTests
+public sealed class LiveModeTests : IDisposable
 {
     private const string Token = "r8_only_training_may_see_this";
     private static readonly string[] Services = ["uploads", "training", "registry", "gateway", "migrations", "postgres", "rabbitmq", "s3"];
+    private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("flurrty-model-");
+
+    public void Dispose() => _data.Delete(recursive: true);
 
     [Fact]
     public async Task Live_OfReplicate_HasTheRealAddressAndNoSandbox()
@@ -213,9 +216,9 @@ public sealed class LiveModeTests
         .AddInMemoryCollection(settings.Split(';', StringSplitOptions.RemoveEmptyEntries).Select(static pair => pair.Split('=', 2)).Select(static pair => KeyValuePair.Create(pair[0], (string?)pair[1])))
         .Build());
 
-    private static async Task<IDistributedApplicationTestingBuilder> CreateAsync(params string[] args) =>
+    private async Task<IDistributedApplicationTestingBuilder> CreateAsync(params string[] args) =>
         await DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>(
-            [$"--Data:Directory={Directory.CreateTempSubdirectory("flurrty-model-").FullName}", "--environment=Development", .. args],
+            [$"--Data:Directory={_data.CreateSubdirectory($"{Guid.NewGuid():N}").FullName}", "--environment=Development", .. args],
             static (options, _) => options.DisableDashboard = true);
 
     /// <summary>The variables of a resource, as a manifest would name what they come from.</summary>

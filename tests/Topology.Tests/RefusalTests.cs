@@ -6,7 +6,8 @@ using System.Text.Json.Nodes;
 namespace Flurrty.Topology.Tests;
 
 /// <summary>What is refused at the door, each with a problem of a stable code. The accepted twin of each stands in <see cref="PathTests"/> or beside it.</summary>
-public sealed class RefusalTests(RefusalTests.Shared shared) : IClassFixture<RefusalTests.Shared>
+[Collection(SharedTopologyTests.Name)]
+public sealed class RefusalTests(SharedTopology shared)
 {
     private const int Megabyte = 1024 * 1024;
 
@@ -173,14 +174,5 @@ public sealed class RefusalTests(RefusalTests.Shared shared) : IClassFixture<Ref
 
         Assert.Equal(status, response.StatusCode);
         response.Dispose();
-    }
-
-    public sealed class Shared : IAsyncLifetime
-    {
-        internal RunningTopology Topology { get; private set; } = null!;
-
-        public async Task InitializeAsync() => Topology = await RunningTopology.StartAsync();
-
-        public async Task DisposeAsync() => await Topology.DisposeAsync();
     }
 }

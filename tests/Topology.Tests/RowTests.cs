@@ -4,12 +4,13 @@ using Npgsql;
 namespace Flurrty.Topology.Tests;
 
 /// <summary>Row-level security as the running topology has it.</summary>
-public sealed class RowTests
+[Collection(SharedTopologyTests.Name)]
+public sealed class RowTests(SharedTopology shared)
 {
     [Fact]
     public async Task AppRole_WithoutOrWithAnotherAccount_SeesNoRows()
     {
-        await using var topology = await RunningTopology.StartAsync();
+        var topology = shared.Topology;
         var set = await topology.UploadAsync(topology.Client, photos: 3);
         var id = await topology.RequestIdentityAsync(topology.Client, set);
         await topology.WaitForEndAsync(topology.Client, id, Deadline.Journey);
@@ -29,7 +30,7 @@ public sealed class RowTests
     [Fact]
     public async Task Service_WithASuperuserConnection_RefusesToStart()
     {
-        await using var topology = await RunningTopology.StartAsync();
+        var topology = shared.Topology;
         var own = new NpgsqlConnectionStringBuilder(await ConnectionAsync(topology, "registry", "ConnectionStrings__registry"));
         var keys = System.Text.Json.Nodes.JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(topology.DataDirectory, "keys.json")))!;
         var super = new NpgsqlConnectionStringBuilder(own.ConnectionString) { Username = "postgres", Password = (string)keys["postgres-superuser"]! };

@@ -65,13 +65,19 @@ internal sealed partial class RunningTopology : IAsyncDisposable
         var topology = new RunningTopology(await builder.BuildAsync(), data) { _keepsData = keptData is not null };
         try
         {
-            topology.WatchLogs();
             topology._watches.Add(topology.WatchStatesAsync());
             // Aspire's start ends when everything that waits for something has it.
             var started = topology.App.StartAsync();
             await (whileStarting?.Invoke(topology) ?? Task.CompletedTask);
             await started;
             await topology.WaitForFileAsync();
+            // The search for errors at the end proves nothing if the logs do not arrive.
+            await Deadline.WaitAsync(
+                "the log of every service that runs arrives",
+                Deadline.Step,
+                () => Task.FromResult(string.Join(", ", topology.States.Where(static state => state.Resource is ProjectResource && state.Snapshot.State?.Text == KnownResourceStates.Running)
+                    .Select(static state => state.Resource.Name).Where(name => topology.LogOf(name).Length == 0))),
+                static silent => silent.Length == 0);
             return topology;
         }
         catch
@@ -90,6 +96,9 @@ internal sealed partial class RunningTopology : IAsyncDisposable
     public IEnumerable<ResourceEvent> States => _states.Values;
 
     public string? StateOf(string resource) => _states.Values.FirstOrDefault(state => state.Resource.Name == resource)?.Snapshot.State?.Text;
+
+    /// <summary>What was logged as an error, expected or not.</summary>
+    public IEnumerable<string> Errors => _errors;
 
     public string LogOf(string resource) => _logs.TryGetValue(resource, out var lines) ? string.Join('\n', lines) : "";
 
@@ -211,35 +220,25 @@ internal sealed partial class RunningTopology : IAsyncDisposable
     [GeneratedRegex("^(?<time>\\S+Z )?(?<colour>\\u001b\\[[0-9;]*m)*(?<level>fail|crit)(?<colour>\\u001b\\[[0-9;]*m)*: ", RegexOptions.ExplicitCapture)]
     private static partial Regex ErrorLine();
 
-    private void WatchLogs()
+    private async Task WatchLogAsync(string resource, string instance)
     {
-        var logs = App.Services.GetRequiredService<ResourceLoggerService>();
-        var model = App.Services.GetRequiredService<DistributedApplicationModel>();
-        foreach (var resource in model.Resources)
+        var lines = _logs.GetOrAdd(resource, static _ => new ConcurrentQueue<string>());
+        string? pending = null;
+        await foreach (var batch in App.Services.GetRequiredService<ResourceLoggerService>().WatchAsync(instance).WithCancellation(_stop.Token))
         {
-            _watches.Add(WatchAsync(resource));
-        }
-
-        async Task WatchAsync(IResource resource)
-        {
-            var lines = _logs.GetOrAdd(resource.Name, static _ => new ConcurrentQueue<string>());
-            string? pending = null;
-            await foreach (var batch in logs.WatchAsync(resource).WithCancellation(_stop.Token))
+            foreach (var line in batch)
             {
-                foreach (var line in batch)
+                lines.Enqueue(line.Content);
+                if (pending is not null)
                 {
-                    lines.Enqueue(line.Content);
-                    if (pending is not null)
-                    {
-                        _errors.Enqueue($"{resource.Name}: {pending} {line.Content}");
-                        pending = null;
-                    }
+                    _errors.Enqueue($"{resource}: {pending} {line.Content}");
+                    pending = null;
+                }
 
-                    if (ErrorLine().IsMatch(line.Content))
-                    {
-                        // The simple console formatter writes the category first and the message on the next line.
-                        pending = line.Content;
-                    }
+                if (ErrorLine().IsMatch(line.Content))
+                {
+                    // The simple console formatter writes the category first and the message on the next line.
+                    pending = line.Content;
                 }
             }
         }
@@ -274,9 +273,22 @@ internal sealed partial class RunningTopology : IAsyncDisposable
 
     private async Task WatchStatesAsync()
     {
-        await foreach (var change in Notifications.WatchAsync(_stop.Token))
+        var logs = new Dictionary<string, Task>(StringComparer.Ordinal);
+        try
         {
-            _states[change.ResourceId] = change;
+            await foreach (var change in Notifications.WatchAsync(_stop.Token))
+            {
+                _states[change.ResourceId] = change;
+                // A log is kept under the name of the instance, which is not known before the start; it ends when the instance is stopped.
+                if (!logs.TryGetValue(change.ResourceId, out var watched) || watched.IsCompleted)
+                {
+                    logs[change.ResourceId] = WatchLogAsync(change.Resource.Name, change.ResourceId);
+                }
+            }
+        }
+        finally
+        {
+            await Task.WhenAll(logs.Values).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
