@@ -32,7 +32,8 @@ public sealed class ContainerTests
                     await Deadline.WaitAsync(
                         $"{server} is seen to have ended", Deadline.Journey, () => Task.FromResult(topology.StateOf(server)), static state => state != KnownResourceStates.Running);
                     await topology.CommandAsync(server, "resource-start");
-                    await topology.Notifications.WaitForResourceHealthyAsync(server).WaitAsync(Deadline.Journey);
+                    // Its end is still told for a moment after the command to start it.
+                    await topology.Notifications.WaitForResourceHealthyAsync(server, WaitBehavior.WaitOnResourceUnavailable).WaitAsync(Deadline.Journey);
                 }
 
                 await ReadAsync(topology, id);
