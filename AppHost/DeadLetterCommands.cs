@@ -8,7 +8,8 @@ internal static class DeadLetterCommands
     private const string Queue = "queue";
     private const string MessageId = "message-id";
 
-    private static readonly HttpClient Client = new() { Timeout = TimeSpan.FromSeconds(30) };
+    // The gateway runs here: a proxy would get the operator's key.
+    private static readonly HttpClient Client = new(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(30) };
 
     public static IResourceBuilder<IResource> WithDeadLetterCommands(this IResourceBuilder<IResource> broker, IResourceBuilder<ProjectResource> gateway, Keys keys)
     {

@@ -56,7 +56,7 @@ internal sealed class ReadinessCheck(IReadiness readiness) : IHealthCheck
 internal sealed class ServiceReadiness(EndpointReference endpoint) : IReadiness
 {
     // Each request by a connection of its own: the proxy before the service chooses a replica for each connection.
-    private static readonly HttpClient Client = new(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero }) { Timeout = TimeSpan.FromSeconds(5) };
+    private static readonly HttpClient Client = new(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.Zero, UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
 
     public async Task UseAsync(CancellationToken cancellationToken)
     {
