@@ -9,6 +9,9 @@ internal sealed class DataDirectory : IDisposable
     // What the servers and the schemas below look like is theirs to judge: eng/native and Migrations.
     private const int Format = 1;
 
+    private const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private const UnixFileMode Listed = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+
     // Held until the process ends: two topologies in one directory would share databases.
     private readonly FileStream _lock;
 
@@ -29,15 +32,22 @@ internal sealed class DataDirectory : IDisposable
     {
         var repository = Path.GetFullPath(Path.Combine(builder.AppHostDirectory, ".."));
         var root = Path.GetFullPath(builder.Configuration["Data:Directory"] ?? Path.Combine(repository, ".data"));
-        _ = Directory.CreateDirectory(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         FileStream held;
         try
         {
+            // PostgreSQL passes through it as a user of its own when started by root; nobody else reads what lies there.
+            _ = Directory.CreateDirectory(root, Owner | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+            Close(root, Listed);
             held = new FileStream(Path.Combine(root, "lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
         catch (IOException)
         {
             return Refused($"Another topology runs with the data in {root}. Stop it first, or use another checkout.");
+        }
+
+        catch (UnauthorizedAccessException)
+        {
+            return Refused($"The data in {root} belongs to another user. Start as that one, or use another checkout.");
         }
 
         var stamp = Path.Combine(root, "format");
@@ -58,6 +68,25 @@ internal sealed class DataDirectory : IDisposable
     public void Dispose() => _lock.Dispose();
 
     public string Below(string name) => Path.Combine(Root, name);
+
+    /// <summary>A directory below this one that only its owner reads or passes through.</summary>
+    public string PrivateBelow(string name)
+    {
+        var path = Below(name);
+        _ = Directory.CreateDirectory(path, Owner);
+        Close(path, ~Owner);
+        return path;
+    }
+
+    // A version before this one left it open.
+    private static void Close(string path, UnixFileMode modes)
+    {
+        var mode = File.GetUnixFileMode(path);
+        if ((mode & modes) != UnixFileMode.None)
+        {
+            File.SetUnixFileMode(path, mode & ~modes);
+        }
+    }
 
     private static DataDirectory? Refused(string reason)
     {

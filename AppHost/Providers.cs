@@ -67,7 +67,11 @@ internal sealed record Providers(IReadOnlyList<ProviderChoice> All, IReadOnlyLis
         var section = configuration.GetSection(Section);
         foreach (var child in section.GetChildren())
         {
-            if (child.Value is not null)
+            if (child.Value is not null && Provider.Known.FirstOrDefault(provider => Same(provider.Section, child.Key)) is { } known)
+            {
+                errors.Add($"{child.Path}={child.Value} does not say what of the provider it sets: say {Section}:{known.Section}:Mode={child.Value}.");
+            }
+            else if (child.Value is not null)
             {
                 errors.Add($"{child.Path}={child.Value} says for no provider what it is. Name one: {Section}:{Provider.Known[0].Section}:{child.Key}={child.Value}.");
             }
@@ -176,7 +180,8 @@ internal static class ProviderExtensions
         }
 
         var sandbox = builder.AddProject<Projects.Sandbox>("sandbox").WithHttpEndpoint()
-            .WithEnvironment("Sandbox__DataDirectory", data.Below("sandbox"))
+            // It keeps people's photos there, as files with the modes that it happens to have.
+            .WithEnvironment("Sandbox__DataDirectory", data.PrivateBelow("sandbox"))
             .WithEnvironment("Sandbox__Strict", isStrict ? "true" : "false")
             .WithEnvironment("Sandbox__SecondsPerTraining", builder.Configuration["Sandbox:SecondsPerTraining"] ?? "6")
             .WithEnvironment("Sandbox__AdminToken", keys.SandboxAdmin)
