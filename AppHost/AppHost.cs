@@ -17,7 +17,17 @@ if (DataDirectory.Of(builder) is not { } data)
 }
 
 var keys = builder.AddKeys(data);
-var infrastructure = builder.WithStorePublicUrl(builder.AddInfrastructure(data, keys.Development));
+InfrastructureResources infrastructure;
+try
+{
+    infrastructure = builder.WithStorePublicUrl(builder.AddInfrastructure(data, keys.Development));
+}
+catch (DistributedApplicationException refused)
+{
+    await Console.Error.WriteLineAsync(refused.Message);
+    return 2;
+}
+
 var isStrict = bool.TryParse(builder.Configuration["Sandbox:Strict"], out var strict) && strict;
 
 // None when every provider is live or off.

@@ -11,13 +11,13 @@ internal sealed class DevelopmentKeys
 
     private readonly string _file;
     private readonly Dictionary<string, string> _values;
+    private readonly bool _isNew;
 
     public DevelopmentKeys(DataDirectory data)
     {
         _file = data.Below("keys.json");
-        _values = File.Exists(_file)
-            ? JsonSerializer.Deserialize<Dictionary<string, string>>(File.ReadAllText(_file)) ?? []
-            : [];
+        _isNew = !File.Exists(_file);
+        _values = _isNew ? [] : JsonSerializer.Deserialize<Dictionary<string, string>>(File.ReadAllText(_file)) ?? [];
     }
 
     /// <summary>A secret of 32 letters and digits.</summary>
@@ -27,6 +27,12 @@ internal sealed class DevelopmentKeys
 
     /// <summary>A UUID that tells nothing, not even when it was made.</summary>
     public Guid RandomId(string name) => Guid.Parse(Value(name, static () => Guid.NewGuid().ToString()));
+
+    /// <summary>
+    /// What names the container volumes that these keys open. Volumes outlive the data directory: one made with other keys must not be met again. Keys that
+    /// were made before there was this id open the volumes of <paramref name="former"/>.
+    /// </summary>
+    public string Volumes(string former) => Value("volumes", () => _isNew ? RandomNumberGenerator.GetHexString(12, lowercase: true) : former);
 
     /// <summary>Base64 of a PKCS#8 P-256 key.</summary>
     public string SigningKey(string name) => Value(name, static () =>

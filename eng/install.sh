@@ -14,6 +14,9 @@ die() {
   exit 1
 }
 
+# shellcheck source=packages.sh
+. eng/packages.sh
+
 tests= containers=
 for argument in "$@"; do
   case $argument in
@@ -88,43 +91,8 @@ if [ -n "$tests" ]; then
   package python3-pil "$modules/PIL"
 fi
 
-install_packages() {
-  local as=() policy=/usr/sbin/policy-rc.d cluster=/etc/postgresql-common/createcluster.d/flurrty.conf
-  command -v apt-get >/dev/null || die "these are missing and there is no apt-get to install them: ${missing[*]}"
-  if [ "$(id -u)" != 0 ]; then
-    command -v sudo >/dev/null || die "these packages are missing; as root, run: apt-get install --no-install-recommends ${missing[*]}"
-    as=(sudo)
-    say "sudo is needed for these packages only"
-  fi
-  # The packages bring system services. They must neither start now nor at the next boot, nor make a database of their own: we run ours.
-  "${as[@]}" env DEBIAN_FRONTEND=noninteractive bash -euc '
-    policy=$1 cluster=$2
-    shift 2
-    restore() {
-      rm -f "$cluster" "$policy"
-      if [ -e "$policy.before-flurrty" ]; then mv "$policy.before-flurrty" "$policy"; fi
-    }
-    trap restore EXIT
-    if [ -e "$policy" ] && [ ! -e "$policy.before-flurrty" ]; then mv "$policy" "$policy.before-flurrty"; fi
-    printf "#!/bin/sh\nexit 101\n" >"$policy"
-    chmod 755 "$policy"
-    mkdir -p "${cluster%/*}"
-    echo "create_main_cluster = false" >"$cluster"
-    apt-get -q update
-    apt-get -q -y install --no-install-recommends "$@"
-    if command -v systemctl >/dev/null; then
-      for package in "$@"; do
-        case $package in
-          postgresql | rabbitmq-server | memcached) systemctl disable --quiet "$package" 2>/dev/null || true ;;
-        esac
-      done
-    fi
-  ' install "$policy" "$cluster" "${missing[@]}"
-}
-
 if [ ${#missing[@]} -gt 0 ]; then
-  say "installing these Debian packages: ${missing[*]}"
-  install_packages
+  install_packages "${missing[@]}"
 fi
 
 # 3. OpenStack Swift, the S3 store. The AWS SDK needs 2.35, which Debian has from version 13 on. The one package is unpacked below

@@ -1,4 +1,3 @@
-
 namespace Flurrty.AppHost.Infrastructure;
 
 /// <summary>PostgreSQL, RabbitMQ and the S3 store, however they run, with a user per service.</summary>
@@ -32,21 +31,31 @@ internal static class InfrastructureExtensions
     public static InfrastructureResources AddInfrastructure(this IDistributedApplicationBuilder builder, DataDirectory data, DevelopmentKeys keys)
     {
         var credentials = new Credentials(builder, keys);
-        var added = (builder.Configuration["Infrastructure"] ?? "auto") switch
+        var chosen = builder.Configuration["Infrastructure"] ?? "auto";
+        var added = (chosen == "auto" ? OfThisMachine(data) : chosen) switch
         {
             "native" => NativeInfrastructure.Add(builder, data, credentials),
-            "containers" => ContainerInfrastructure.Add(builder, data, credentials),
-            "auto" when NativeInfrastructure.IsInstalled(data) => NativeInfrastructure.Add(builder, data, credentials),
-            "auto" when NativeInfrastructure.IsOnPath("docker") || NativeInfrastructure.IsOnPath("podman") => ContainerInfrastructure.Add(builder, data, credentials),
-            "auto" => throw new DistributedApplicationException(NativeInfrastructure.IsInstallable
-                ? "PostgreSQL, RabbitMQ or the S3 store is not installed: run ./eng/install.sh once, or install Docker or Podman."
-                : "There is nothing to run PostgreSQL, RabbitMQ and the S3 store with: install Docker or Podman."),
+            "containers" => ContainerInfrastructure.Add(builder, data, credentials, keys),
             var other => throw new DistributedApplicationException($"Infrastructure={other} is not known: it is native, containers or auto."),
         };
         added.Databases.WithReadiness("postgres-query", new DatabaseReadiness(InfrastructureResources.DatabaseNames, database => added.DatabaseConnection(database, "app")));
         added.Broker.WithReadiness("rabbitmq-publish", new BrokerReadiness(added.MessagingConnection(Credentials.Readiness)));
         added.Store.WithReadiness("s3-put-get", new StoreReadiness(added.StoreConnection(Credentials.Readiness, Credentials.Readiness)));
         return added;
+    }
+
+    // The script has the rule: run.sh asks it too, before there is an AppHost to ask.
+    private static string OfThisMachine(DataDirectory data)
+    {
+        var answer = ShortCommand.Ask(Path.Combine(data.Repository, "eng", "infrastructure.sh"));
+        return answer?.Output switch
+        {
+            "native" or "containers" => answer.Output,
+            "installable" => throw new DistributedApplicationException(
+                "PostgreSQL, RabbitMQ or the S3 store is not installed: run ./eng/install.sh, or take containers with --Infrastructure=containers."),
+            _ => throw new DistributedApplicationException(
+                answer?.Errors is { Length: > 0 } why ? why : "eng/infrastructure.sh does not say what to run PostgreSQL, RabbitMQ and the S3 store with: name it with --Infrastructure=native or containers."),
+        };
     }
 
     public static IResourceBuilder<T> WithReadiness<T>(this IResourceBuilder<T> resource, string name, IReadiness readiness)

@@ -42,19 +42,6 @@ internal static class NativeInfrastructure
                 .WithEndpoint(port: builder.Configuration.GetValue<int?>($"Ports:{name}") ?? FreePort(), scheme: "tcp", name: "tcp", env: $"{prefix}_PORT", isProxied: false);
     }
 
-    /// <summary>Whether the programs are installed (eng/install.sh installs them).</summary>
-    public static bool IsInstalled(DataDirectory data) =>
-        Directory.Exists("/usr/lib/postgresql")
-        && Directory.EnumerateDirectories("/usr/lib/postgresql").Any(static version => File.Exists(Path.Combine(version, "bin", "initdb")))
-        && File.Exists("/usr/lib/rabbitmq/bin/rabbitmq-server")
-        && (Directory.Exists(Path.Combine(data.Repository, "artifacts", "swift")) || IsOnPath("minio"));
-
-    /// <summary>Whether eng/install.sh could install them.</summary>
-    public static bool IsInstallable => IsOnPath("apt-get");
-
-    internal static bool IsOnPath(string program) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries).Any(directory => File.Exists(Path.Combine(directory, program)));
-
     private static string StoreLogin(string user) => $"{user}:service";
 
     private static EndpointReferenceExpression Port(IResourceBuilder<ExecutableResource> server) => server.GetEndpoint("tcp").Property(EndpointProperty.Port);

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Says by which container engine, with which settings and from which images the infrastructure runs, as NAME=value lines for the AppHost's environment.
 #
-#   while IFS= read -r line; do export "$line"; done < <(eng/images/environment.sh docker.io/library/postgres:17.6 …)
+#   while IFS= read -r line; do export "$line"; done < <(eng/images/environment.sh)
 #
-# Usage: eng/images/environment.sh [--stand-ins] [IMAGE…]
-# The person's own Docker or Podman, untouched, where it answers and has the images or a registry gives them: then only
+# Usage: eng/images/environment.sh [--stand-ins]
+# The person's own Docker or Podman, untouched, where it answers and has all the images that the AppHost starts, or a registry gives them: then only
 # ASPIRE_CONTAINER_RUNTIME is printed. Else, and always with --stand-ins, Podman with settings of ours and the images that build.sh makes:
 #   ASPIRE_CONTAINER_RUNTIME   podman
 #   CONTAINERS_CONF, CONTAINERS_STORAGE_CONF
@@ -14,19 +14,17 @@
 set -euo pipefail
 # shellcheck source=images.sh
 . "$(dirname "${BASH_SOURCE[0]}")/images.sh"
+# shellcheck source=../engines.sh
+. "$repository/eng/engines.sh"
 
 stand_ins=
-images=()
 for argument in "$@"; do
   case $argument in
     --stand-ins) stand_ins=1 ;;
-    -*) die "usage: eng/images/environment.sh [--stand-ins] [IMAGE…]" ;;
-    *) images+=("$argument") ;;
+    *) die "usage: eng/images/environment.sh [--stand-ins]" ;;
   esac
 done
-[ ${#images[@]} -gt 0 ] || images=("docker.io/library/postgres:$POSTGRES_MAJOR")
-
-answers() { command -v "$1" >/dev/null && timeout 10 "$1" container ls -n 1 >/dev/null 2>&1; }
+mapfile -t images < <(started_images)
 
 has_images() {
   local engine=$1 image
@@ -36,8 +34,7 @@ has_images() {
 }
 
 if [ -z "$stand_ins" ]; then
-  chosen=${ASPIRE_CONTAINER_RUNTIME:-${DOTNET_ASPIRE_CONTAINER_RUNTIME:-}}
-  for engine in ${chosen:-docker podman}; do
+  for engine in "${engines[@]}"; do
     if answers "$engine" && has_images "$engine"; then
       echo "ASPIRE_CONTAINER_RUNTIME=$engine"
       exit 0

@@ -21,6 +21,15 @@ store=${FLURRTY_CONTAINERS:-$repository/artifacts/containers}/$(id -u)
 settings=$store/containers.conf
 storage_settings=$store/storage.conf
 
+# The images that the AppHost starts, one a line: the official ones, or what Images__postgres and so on name in their place.
+started_images() {
+  local server image given
+  while read -r server image; do
+    given=Images__$server
+    echo "${!given:-$image}"
+  done <"$repository/AppHost/Infrastructure/containers/images.txt"
+}
+
 say() { printf 'images: %s\n' "$*"; }
 
 die() {
