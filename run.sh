@@ -13,7 +13,7 @@ Usage: ./run.sh [options]
   --preset P        economy, standard (default), high or portrait
   --port N          port of the gateway; default a free one
   --strict          the Sandbox refuses loopback and http URLs, as the real providers do
-  --containers      PostgreSQL, RabbitMQ and the S3 store as containers (Docker or Podman); --native forbids it; default: whichever is there
+  --containers      PostgreSQL, RabbitMQ and the S3 store as containers (Docker or Podman); --native forbids it; default: the programs where they are or can be installed
   --live PROVIDER   train at the real provider (replicate), for money; asks for its token if none is given, and before it spends
   --yes             with --live: do not ask before the training
   --no-walk         start the topology only
@@ -64,13 +64,27 @@ fi
 
 started=$EPOCHREALTIME
 since() { awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }'; }
-mkdir -p .data
 data=$PWD/.data
+# Passed through by PostgreSQL's user, and read by nobody but us: the log holds the dashboard's token.
+mkdir -p -m 711 "$data"
+chmod go-rw "$data" 2>/dev/null || refuse "The data in $data belongs to another user. Start as that one, or use another checkout."
+
+# The AppHost would refuse too, but after a build below the running one and with its log overwritten.
+refuse_beside_another() {
+  local status=0
+  command -v flock >/dev/null || return 0
+  flock -n -E 75 "$data/lock" true || status=$?
+  if [ "$status" = 75 ]; then
+    echo "Another topology runs with the data in $data. Stop it first, or use another checkout." >&2
+    exit 1
+  fi
+}
+refuse_beside_another
 
 echo "1/4 Looking for what Flurrty runs on, installing what is missing…"
 if [ "$infrastructure" = auto ]; then
-  # Native where the programs are there or Debian's apt installs them; else whichever container engine answers.
-  if command -v apt-get >/dev/null; then infrastructure=native; else infrastructure=containers; fi
+  infrastructure=$(./eng/infrastructure.sh) || exit 2
+  [ "$infrastructure" != installable ] || infrastructure=native
 fi
 if [ "$infrastructure" = containers ]; then
   ./eng/install.sh --containers
@@ -88,18 +102,25 @@ dotnet build AppHost/AppHost.csproj -c Release -v quiet -nologo -clp:NoSummary
 echo "    done after $(since "$step") s"
 
 echo "3/4 Starting (log: .data/apphost.log)…"
-rm -f "$data/topology.json"
+refuse_beside_another
+# The AppHost removes what an earlier start wrote; until then it is not ours.
+topology() { stat -c '%i %y %s' "$data/topology.json" 2>/dev/null || true; }
+before=$(topology)
+is_written() { [ -s "$data/topology.json" ] && [ "$(topology)" != "$before" ]; }
+rm -f "$data/apphost.log"
+(umask 077; : >"$data/apphost.log")
 # shellcheck source=eng/apphost-environment.sh
 . ./eng/apphost-environment.sh
 step=$EPOCHREALTIME
 # By the environment: the arguments of a process can be read by others.
 [ -z "$live_token" ] || export REPLICATE_API_TOKEN=$live_token
-dotnet AppHost/bin/Release/net10.0/Flurrty.AppHost.dll "${modes[@]}" --DcpPublisher:WaitForResourceCleanup=true --Sandbox:Strict="$strict" --Infrastructure="$infrastructure" ${port:+--Ports:gateway="$port"} > "$data/apphost.log" 2>&1 &
-apphost=$!
+dotnet AppHost/bin/Release/net10.0/Flurrty.AppHost.dll "${modes[@]}" --DcpPublisher:WaitForResourceCleanup=true --Sandbox:Strict="$strict" --Infrastructure="$infrastructure" ${port:+--Ports:gateway="$port"} >> "$data/apphost.log" 2>&1 &
+apphost=$! fill=''
 [ -z "$live_token" ] || unset REPLICATE_API_TOKEN live_token
 
 stop() {
   trap - EXIT INT TERM
+  [ -z "$fill" ] || kill -TERM -- "-$fill" 2>/dev/null || kill -TERM "$fill" 2>/dev/null || true
   if kill -0 "$apphost" 2>/dev/null; then
     kill -TERM "$apphost" 2>/dev/null || true
     wait "$apphost" 2>/dev/null || true
@@ -110,7 +131,7 @@ trap 'stop; exit 130' INT
 trap 'stop; exit 143' TERM
 
 for ((i = 0; i < 3000; i++)); do
-  [ -s "$data/topology.json" ] && break
+  ! is_written || break
   if ! kill -0 "$apphost" 2>/dev/null; then
     echo "The AppHost ended before the topology was healthy:" >&2
     tail -n 40 "$data/apphost.log" >&2
@@ -118,7 +139,7 @@ for ((i = 0; i < 3000; i++)); do
   fi
   sleep 0.1
 done
-if [ ! -s "$data/topology.json" ]; then
+if ! is_written; then
   echo "The topology is not healthy after 300 s:" >&2
   tail -n 40 "$data/apphost.log" >&2
   exit 1
@@ -137,6 +158,7 @@ if [ "$once" = 1 ]; then
 fi
 
 jq -r '"\nGateway    \(.gateway)\nDashboard  \(.dashboard)/login?t=\(.dashboard_token)\nAPI key    \(.development_key)\n\nEverything else is in .data/topology.json. Ctrl-C stops it."' "$data/topology.json"
-# While it stays up there is time to compile for the next start, which then needs not.
-nice -n 19 ./eng/precompile.sh --fill >/dev/null 2>&1 &
+# While it stays up there is time to compile for the next start, which then needs not. In a group of its own, which a stop ends whole.
+setsid nice -n 19 ./eng/precompile.sh --fill >/dev/null 2>&1 &
+fill=$!
 wait "$apphost"
