@@ -31,24 +31,39 @@ shared=$(dirname "$(dotnet --list-runtimes | sed -n 's/^Microsoft\.NETCore\.App 
 cache=${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}/flurrty/precompiled/$version-$arch
 mkdir -p "$cache" 2>/dev/null && [ -w "$cache" ] || cache=$PWD/artifacts/precompiled/$version
 mkdir -p "$cache"
-export compiler shared version cache arch mode
+# Beside what it becomes, so that it is moved there at once; what a start that was killed left is older than any compilation.
+find "$cache" -mindepth 1 -maxdepth 1 -name '*.*' ! -name '*.made' -mmin +60 -exec rm -rf {} +
+work=$(mktemp -d "$cache/work.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+export compiler shared version cache arch mode work
 
 compile() {
-  local file=$1 key out
+  local file=$1 key out own copy status=0
   key=$(sha256sum "$file" | cut -d' ' -f1)
   out=$cache/$key
   # What this script made itself is found under its own sum.
   [ ! -e "$out.made" ] || return 0
   if [ ! -e "$out" ]; then
     [ "$mode" != --cached ] || return 0
-    "$compiler" "$file" -o "$out.$$" --targetos linux --targetarch "$arch" -O \
-      -r "$shared/Microsoft.NETCore.App/$version/*.dll" -r "$shared/Microsoft.AspNetCore.App/$version/*.dll" -r "$(dirname "$file")/*.dll" >"$out.log" 2>&1 ||
-      cp "$file" "$out.$$"
-    : >"$cache/$(sha256sum "$out.$$" | cut -d' ' -f1).made"
-    mv "$out.$$" "$out"
-    rm -f "$out.log"
+    # From a copy: a build beside us may write the file anew, and what another file became must not be kept under this one's sum.
+    own=$work/$$
+    mkdir "$own"
+    copy=$own/$(basename "$file")
+    cp "$file" "$copy"
+    [ "$(sha256sum "$copy" | cut -d' ' -f1)" = "$key" ] || return 0
+    "$compiler" "$copy" -o "$own/out" --targetos linux --targetarch "$arch" -O \
+      -r "$shared/Microsoft.NETCore.App/$version/*.dll" -r "$shared/Microsoft.AspNetCore.App/$version/*.dll" -r "$(dirname "$file")/*.dll" >"$own/log" 2>&1 || status=$?
+    # What cannot be compiled stays as it is; a compiler that was killed says nothing of that.
+    [ "$status" -lt 128 ] || return 0
+    [ "$status" = 0 ] || cp "$copy" "$own/out"
+    : >"$cache/$(sha256sum "$own/out" | cut -d' ' -f1).made"
+    mv "$own/out" "$out"
+    rm -rf "$own"
   fi
   [ "$mode" != --fill ] || return 0
+  [ "$(sha256sum "$file" | cut -d' ' -f1)" = "$key" ] || return 0
   # Moved into place: a process that runs from the file keeps the old one.
   cp "$out" "$file.precompiled"
   mv "$file.precompiled" "$file"
