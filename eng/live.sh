@@ -11,9 +11,9 @@ if [ "$walk" = 1 ] && [ "$yes" = 0 ] && ! { [ -t 0 ] && [ -t 2 ]; }; then
   refuse "--live trains for money, and there is no terminal to ask on: add --yes, or --no-walk to train nothing."
 fi
 
-# A variable named like the parameter has a dash in its name, which the shell cannot read; env can. User secrets are one JSON file.
+# A variable named like the parameter has a dash in its name, which the shell cannot read; printenv can. User secrets are one JSON file.
 live_secrets=$HOME/.microsoft/usersecrets/$(sed -n 's:.*<UserSecretsId>\(.*\)</UserSecretsId>.*:\1:p' AppHost/AppHost.csproj)/secrets.json
-if env | grep -q "^Parameters__$live_parameter=."; then
+if [ -n "$(printenv "Parameters__$live_parameter" || true)" ]; then
   :
 elif [ -s "$live_secrets" ] && sed '1s/^\xef\xbb\xbf//' "$live_secrets" | jq -e --arg p "$live_parameter" '(.["Parameters:" + $p] // .Parameters[$p]? // "") != ""' >/dev/null 2>&1; then
   :
@@ -21,6 +21,8 @@ elif [ -n "${!live_variable:-}" ]; then
   # Not for the build and the walk.
   live_token=${!live_variable}
   unset "$live_variable"
+elif [ -s "$live_secrets" ] && ! command -v jq >/dev/null; then
+  refuse "There may be a token in $live_secrets, and jq is needed to look: run ./eng/install.sh first, or set $live_variable."
 elif [ -t 0 ] && [ -t 2 ]; then
   IFS= read -rs -p "$live_section API token (not shown): " live_token
   echo >&2
