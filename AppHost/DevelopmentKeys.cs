@@ -9,15 +9,18 @@ internal sealed class DevelopmentKeys
 {
     private const string Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
+    private const string VolumesName = "volumes";
+
     private readonly string _file;
     private readonly Dictionary<string, string> _values;
-    private readonly bool _isNew;
 
     public DevelopmentKeys(DataDirectory data)
     {
         _file = data.Below("keys.json");
-        _isNew = !File.Exists(_file);
-        _values = _isNew ? [] : JsonSerializer.Deserialize<Dictionary<string, string>>(File.ReadAllText(_file)) ?? [];
+        // New keys name their volumes even where containers come later: no others may open those.
+        _values = File.Exists(_file)
+            ? JsonSerializer.Deserialize<Dictionary<string, string>>(File.ReadAllText(_file)) ?? []
+            : new() { [VolumesName] = RandomNumberGenerator.GetHexString(12, lowercase: true) };
     }
 
     /// <summary>A secret of 32 letters and digits.</summary>
@@ -32,7 +35,7 @@ internal sealed class DevelopmentKeys
     /// What names the container volumes that these keys open. Volumes outlive the data directory: one made with other keys must not be met again. Keys that
     /// were made before there was this id open the volumes of <paramref name="former"/>.
     /// </summary>
-    public string Volumes(string former) => Value("volumes", () => _isNew ? RandomNumberGenerator.GetHexString(12, lowercase: true) : former);
+    public string Volumes(string former) => Value(VolumesName, () => former);
 
     /// <summary>Base64 of a PKCS#8 P-256 key.</summary>
     public string SigningKey(string name) => Value(name, static () =>
