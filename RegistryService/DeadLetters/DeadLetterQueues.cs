@@ -78,10 +78,12 @@ internal sealed class DeadLetterQueues(IServiceProvider services, TimeProvider t
                     return null;
                 }
 
+                // First: once the message is acknowledged there is nothing left to fail at.
+                var letter = Envelope.Read(queue, message, time.GetUtcNow());
                 await beforehand(channel, message, token);
                 await channel.BasicAckAsync(message.DeliveryTag, multiple: false, token);
                 await channel.CloseAsync(token);
-                return Envelope.Read(queue, message, time.GetUtcNow());
+                return letter;
             },
             cancellationToken);
 

@@ -78,9 +78,9 @@ internal static partial class Envelope
                 }
             }
         }
-        catch (JsonException)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            // Not an envelope, or not to its end: what was found stands.
+            // Not an envelope, or not to its end, or with text that is none (half of a surrogate pair): what was found stands.
         }
 
         return (type, sentAt);

@@ -12,15 +12,15 @@ public sealed class ContainerTests
     public async Task Containers_KilledAndRestarted_KeepWhatWasStored()
     {
         Skip.If(Environment.GetEnvironmentVariable("FLURRTY_TESTS") != "full", "Building the images takes minutes; test.sh --full does.");
-        await UseEngineAsync();
-        var containersBefore = await NamesAsync("ps", "--all", "--format", "{{.Names}}");
-        var volumesBefore = await NamesAsync("volume", "ls", "--format", "{{.Name}}");
+        string[] args = ["--Infrastructure=containers", .. await UseEngineAsync()];
+        var containersBefore = await ContainersAsync();
+        var volumesBefore = await VolumesAsync();
         var data = Directory.CreateTempSubdirectory("flurrty-containers-");
         File.SetUnixFileMode(data.FullName, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         try
         {
             string id;
-            await using (var topology = await RunningTopology.StartAsync(keptData: data, args: "--Infrastructure=containers"))
+            await using (var topology = await RunningTopology.StartAsync(keptData: data, args: args))
             {
                 // Clients of a server that is killed say so.
                 topology.ExpectErrors(".*");
@@ -40,24 +40,63 @@ public sealed class ContainerTests
                 _ = await TrainAsync(topology);
             }
 
-            await using (var again = await RunningTopology.StartAsync(keptData: data, args: "--Infrastructure=containers"))
+            await using (var again = await RunningTopology.StartAsync(keptData: data, args: args))
             {
                 await ReadAsync(again, id);
                 _ = await TrainAsync(again);
             }
 
             // Nothing of ours is left in the engine but the data.
-            Assert.Empty((await NamesAsync("ps", "--all", "--format", "{{.Names}}")).Except(containersBefore));
-            Assert.Equal(Servers.Length, (await NamesAsync("volume", "ls", "--format", "{{.Name}}")).Except(volumesBefore).Count());
+            Assert.Empty((await ContainersAsync()).Except(containersBefore));
+            Assert.Equal(Servers.Length, (await VolumesAsync()).Except(volumesBefore).Count());
         }
         finally
         {
-            foreach (var volume in (await NamesAsync("volume", "ls", "--format", "{{.Name}}")).Except(volumesBefore))
+            await RemoveVolumesAsync(volumesBefore);
+            data.Delete(recursive: true);
+        }
+    }
+
+    [SkippableFact]
+    public async Task AppHost_Killed_LeavesNoContainer()
+    {
+        Skip.If(Environment.GetEnvironmentVariable("FLURRTY_TESTS") != "full", "Building the images takes minutes; test.sh --full does.");
+        var images = await UseEngineAsync();
+        var containersBefore = await ContainersAsync();
+        var volumesBefore = await VolumesAsync();
+        try
+        {
+            await using var apphost = AppHostProcess.Start(["--Infrastructure=containers", .. images]);
+            await apphost.WaitUntilHealthyAsync();
+            Assert.Equal(Servers.Length, (await ContainersAsync()).Except(containersBefore).Count());
+
+            await apphost.SignalAsync("KILL");
+            await Deadline.PromiseAsync(
+                "no container of the topology is left after KILL",
+                TimeSpan.FromSeconds(15),
+                async () => string.Join(' ', (await ContainersAsync()).Except(containersBefore)),
+                static left => left.Length == 0);
+        }
+        finally
+        {
+            foreach (var container in (await ContainersAsync()).Except(containersBefore))
             {
-                await RunAsync("podman", "volume", "rm", "--force", volume);
+                await RunAsync("podman", "rm", "--force", container);
             }
 
-            data.Delete(recursive: true);
+            await RemoveVolumesAsync(volumesBefore);
+        }
+    }
+
+    private static Task<string[]> ContainersAsync() => NamesAsync("ps", "--all", "--format", "{{.Names}}");
+
+    private static Task<string[]> VolumesAsync() => NamesAsync("volume", "ls", "--format", "{{.Name}}");
+
+    private static async Task RemoveVolumesAsync(string[] kept)
+    {
+        foreach (var volume in (await VolumesAsync()).Except(kept))
+        {
+            await RunAsync("podman", "volume", "rm", "--force", volume);
         }
     }
 
@@ -85,17 +124,30 @@ public sealed class ContainerTests
         Assert.Equal((long)identity["model"]!["bytes"]!, model);
     }
 
-    // What eng/images says goes into this process's environment, which the orchestrator inherits.
-    private static async Task UseEngineAsync()
+    // What eng/images says of the engine goes into this process's environment, which the orchestrator inherits. The images are arguments: an
+    // AppHost in this process takes its configuration out of the environment, and the next one would not find them.
+    private static async Task<IReadOnlyList<string>> UseEngineAsync()
     {
+        const string Images = "Images__";
+        var arguments = new List<string>();
         var images = Path.Combine(RunningTopology.Repository, "eng", "images");
         await RunAsync(Path.Combine(images, "install.sh"));
         await RunAsync(Path.Combine(images, "build.sh"));
         foreach (var line in (await RunAsync(Path.Combine(images, "environment.sh"), "--stand-ins")).Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
             var parts = line.Split('=', 2);
-            Environment.SetEnvironmentVariable(parts[0], parts[1]);
+            if (parts[0].StartsWith(Images, StringComparison.Ordinal))
+            {
+                arguments.Add($"--{parts[0].Replace("__", ":", StringComparison.Ordinal)}={parts[1]}");
+            }
+            else
+            {
+                Environment.SetEnvironmentVariable(parts[0], parts[1]);
+            }
         }
+
+        Assert.Equal(Servers.Length, arguments.Count);
+        return arguments;
     }
 
     private static async Task<string> RunAsync(string program, params string[] arguments)

@@ -1,27 +1,27 @@
-using System.Diagnostics;
 using System.Globalization;
-using System.Text;
 using System.Text.Json.Nodes;
 using Npgsql;
 
 namespace Flurrty.Topology.Tests;
 
 /// <summary>Data that another version left: taken over, or refused with a sentence that says what to do.</summary>
-public sealed class DataTests : IDisposable
+public sealed class DataTests : IAsyncLifetime
 {
     private const string Vanished = "20261120231410_ConsentsAndPendingUploads";
 
-    private readonly DirectoryInfo _data = Directory.CreateTempSubdirectory("flurrty-data-");
+    private readonly TemporaryDirectory _temporary = new("flurrty-data-");
+    private readonly DirectoryInfo _data;
     private readonly int _postgres = FreePort();
 
-    public DataTests() => File.SetUnixFileMode(
-        _data.FullName, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+    public DataTests() => _data = _temporary.Create("data");
 
     private string Stamp => Path.Combine(_data.FullName, "format");
 
     private string Ready => Path.Combine(_data.FullName, "topology.json");
 
-    public void Dispose() => _data.Delete(recursive: true);
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync() => await _temporary.DisposeAsync();
 
     [Theory]
     [InlineData("2")]
@@ -29,11 +29,12 @@ public sealed class DataTests : IDisposable
     public async Task Data_OfALaterFormat_IsRefusedAndNothingIsStarted(string format)
     {
         await File.WriteAllTextAsync(Stamp, format);
-        await using var apphost = new AppHostProcess(_data, _postgres);
+        await using var apphost = Start();
 
-        Assert.NotEqual(0, await apphost.EndAsync());
+        await apphost.WaitForExitAsync();
+        Assert.NotEqual(0, apphost.ExitCode);
 
-        var sentence = Assert.Single(apphost.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        var sentence = Assert.Single((await apphost.Errors).Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.Contains($"has the format '{format}'", sentence, StringComparison.Ordinal);
         Assert.Contains($"rm -rf '{_data.FullName}'", sentence, StringComparison.Ordinal);
         Assert.Equal(["format", "lock"], _data.EnumerateFileSystemInfos().Select(static entry => entry.Name).Order(StringComparer.Ordinal));
@@ -43,18 +44,18 @@ public sealed class DataTests : IDisposable
     [Fact]
     public async Task Data_OfAnEarlierCommit_IsTakenOverOrRefused()
     {
-        await using (var first = new AppHostProcess(_data, _postgres))
+        await using (var first = Start())
         {
-            await first.ReadyAsync(Ready);
+            await first.WaitUntilHealthyAsync();
             await first.StopAsync();
         }
 
         // The commits before the stamp left the same directory without one.
         File.Delete(Stamp);
         File.Delete(Ready);
-        await using (var second = new AppHostProcess(_data, _postgres))
+        await using (var second = Start())
         {
-            await second.ReadyAsync(Ready);
+            await second.WaitUntilHealthyAsync();
             Assert.Equal("1", (await File.ReadAllTextAsync(Stamp)).Trim());
 
             // As one of the commits left it whose migration was renamed later.
@@ -62,12 +63,15 @@ public sealed class DataTests : IDisposable
             await second.StopAsync();
         }
 
-        await using var third = new AppHostProcess(_data, _postgres);
-        Assert.NotEqual(0, await third.EndAsync());
-        Assert.Contains(Vanished, third.Errors, StringComparison.Ordinal);
-        Assert.Contains($"rm -rf '{_data.FullName}'", third.Errors, StringComparison.Ordinal);
+        await using var third = Start();
+        await third.WaitForExitAsync();
+        Assert.NotEqual(0, third.ExitCode);
+        Assert.Contains(Vanished, await third.Errors, StringComparison.Ordinal);
+        Assert.Contains($"rm -rf '{_data.FullName}'", await third.Errors, StringComparison.Ordinal);
         Assert.False(File.Exists(Ready), "It became healthy.");
     }
+
+    private AppHostProcess Start() => AppHostProcess.StartOver(_data, string.Create(CultureInfo.InvariantCulture, $"--Ports:postgres={_postgres}"));
 
     private async Task ExecuteAsync(string sql)
     {
@@ -83,96 +87,5 @@ public sealed class DataTests : IDisposable
         using var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
         listener.Start();
         return ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
-    /// <summary>The AppHost as a person starts it.</summary>
-    private sealed class AppHostProcess : IAsyncDisposable
-    {
-        // Where it was built: the copy beside the tests has not all that it runs with.
-        private static readonly string Assembly = Path.Combine(
-            Path.GetDirectoryName(Path.GetDirectoryName(RunningTopology.SamplePhotos))!, "AppHost", "bin", Configuration, "net10.0", "Flurrty.AppHost.dll");
-
-        private readonly Process _process;
-        private readonly StringBuilder _errors = new();
-
-        public AppHostProcess(DirectoryInfo data, int postgres)
-        {
-            var start = new ProcessStartInfo(
-                "dotnet",
-                [Assembly, $"--Data:Directory={data.FullName}", string.Create(CultureInfo.InvariantCulture, $"--Ports:postgres={postgres}")])
-            {
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-                UseShellExecute = false,
-                Environment =
-                {
-                    ["DOTNET_ENVIRONMENT"] = "Development",
-                    ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{FreePort()}",
-                    ["ASPIRE_DASHBOARD_OTLP_ENDPOINT_URL"] = $"http://127.0.0.1:{FreePort()}",
-                    ["ASPIRE_RESOURCE_SERVICE_ENDPOINT_URL"] = $"http://127.0.0.1:{FreePort()}",
-                    ["ASPIRE_ALLOW_UNSECURED_TRANSPORT"] = "true",
-                },
-            };
-            _process = Process.Start(start)!;
-            _process.ErrorDataReceived += (_, line) =>
-            {
-                lock (_errors)
-                {
-                    _errors.AppendLine(line.Data);
-                }
-            };
-            _process.BeginErrorReadLine();
-            _ = _process.StandardOutput.ReadToEndAsync();
-        }
-
-        private static string Configuration =>
-#if DEBUG
-            "Debug";
-#else
-            "Release";
-#endif
-
-        public string Errors
-        {
-            get
-            {
-                lock (_errors)
-                {
-                    return _errors.ToString();
-                }
-            }
-        }
-
-        public async Task ReadyAsync(string file) => await Deadline.WaitAsync(
-            "the topology is healthy",
-            Deadline.Journey,
-            () => Task.FromResult((Is: File.Exists(file), Ended: _process.HasExited, Errors)),
-            static state => state.Ended ? throw new InvalidOperationException($"It ended: {state.Errors}") : state.Is);
-
-        public async Task<int> EndAsync()
-        {
-            await _process.WaitForExitAsync().WaitAsync(Deadline.Journey);
-            return _process.ExitCode;
-        }
-
-        public async Task StopAsync()
-        {
-            using (var kill = Process.Start("kill", ["-TERM", $"{_process.Id}"]))
-            {
-                await kill.WaitForExitAsync();
-            }
-
-            await EndAsync();
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            if (!_process.HasExited)
-            {
-                await StopAsync();
-            }
-
-            _process.Dispose();
-        }
     }
 }

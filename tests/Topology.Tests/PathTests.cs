@@ -1,12 +1,16 @@
 using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 
 namespace Flurrty.Topology.Tests;
 
 /// <summary>The whole path, and the one trace through it.</summary>
-public sealed class PathTests
+public sealed partial class PathTests
 {
+    private const string Webhook = "/webhooks/replicate/{token}";
+    private const int MostTold = 20_000;
+
     [Fact]
     public async Task Identity_InStrictMode_BecomesReadyWithOneRun()
     {
@@ -42,7 +46,9 @@ public sealed class PathTests
     [Fact]
     public async Task Trace_OfOneRequest_RunsThroughEveryPart()
     {
-        await using var topology = await RunningTopology.StartAsync(withDashboard: true);
+        // One log of each request to training, so that there is one to look into.
+        await using var topology = await RunningTopology.StartAsync(
+            withDashboard: true, args: "--Settings:training:Logging:LogLevel:Microsoft.AspNetCore.Routing.EndpointMiddleware=Information");
         var set = await topology.UploadAsync(topology.Client);
         var id = await topology.RequestIdentityAsync(topology.Client, set);
         var identity = await topology.WaitForEndAsync(topology.Client, id, Deadline.Journey);
@@ -55,7 +61,18 @@ public sealed class PathTests
             async () => new Seen(await TraceOfAsync(dashboard, "gateway", "POST /api/identities/{**rest}")),
             static seen => Missing(seen.Spans).Length == 0);
         Assert.Single(seen.Spans.Select(static span => span.TraceId).Distinct(StringComparer.Ordinal));
-        Assert.DoesNotContain(seen.Spans, static span => span.Text.Contains("/webhooks/replicate/", StringComparison.Ordinal) && !span.Text.Contains('{', StringComparison.Ordinal));
+
+        // Whoever knows the token of a webhook may knock, so it is in nothing that is told of the run.
+        var told = await Deadline.WaitAsync(
+            "a webhook is told of by all that it passes",
+            Deadline.Step,
+            async () => new Told(await SpansAsync(dashboard, $"/api/telemetry/spans?limit={MostTold}"), await LogsAsync(dashboard)),
+            static told => told.HasWebhook);
+        Assert.InRange(told.Spans.Count, 1, MostTold - 1);
+        Assert.InRange(told.Logs.Count, 1, MostTold - 1);
+        Assert.Matches(WebhookToken(), $"https://flurrty.example{Webhook.Replace("{token}", new string('x', 43), StringComparison.Ordinal)}");
+        Assert.DoesNotContain(told.Spans, static span => WebhookToken().IsMatch(span.Text));
+        Assert.DoesNotContain(told.Logs, static log => WebhookToken().IsMatch(log.Text));
     }
 
     private static async Task TrainAsync(RunningTopology topology)
@@ -113,6 +130,22 @@ public sealed class PathTests
         ];
     }
 
+    private static async Task<IReadOnlyList<Log>> LogsAsync(HttpClient dashboard)
+    {
+        var answer = JsonNode.Parse(await dashboard.GetStringAsync(new Uri($"/api/telemetry/logs?limit={MostTold}", UriKind.Relative)))!;
+        return
+        [
+            .. Descend(answer, "resourceLogs").SelectMany(static resource =>
+            {
+                var service = Attributes(resource["resource"]).GetValueOrDefault("service.name", "");
+                return Descend(resource, "scopeLogs").SelectMany(scope => Descend(scope, "logRecords")).Select(log => new Log((string?)log["traceId"] ?? "", service, log.ToJsonString()));
+            }),
+        ];
+    }
+
+    [GeneratedRegex("/webhooks/replicate/[A-Za-z0-9_-]{20,}", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
+    private static partial Regex WebhookToken();
+
     // The dashboard wraps OTLP JSON in an answer of its own; only the OTLP part is relied on.
     private static IEnumerable<JsonNode> Descend(JsonNode? node, string name) => node switch
     {
@@ -129,6 +162,24 @@ public sealed class PathTests
     {
         public override string ToString() => $"{Spans.Count} spans; missing: {string.Join(", ", Missing(Spans))}";
     }
+
+    private sealed record Told(IReadOnlyList<Span> Spans, IReadOnlyList<Log> Logs)
+    {
+        /// <summary>The gateway's span of forwarding it, the service's span of receiving it, and a log that the service wrote meanwhile.</summary>
+        public bool HasWebhook => Spans
+            .Where(static span => span.Service == "training" && span.Kind == 2 && span.Text.Contains(Webhook, StringComparison.Ordinal))
+            .Any(received => Spans.Any(span => span.TraceId == received.TraceId && span.Service == "gateway" && span.Kind == 3)
+                && Logs.Any(log => log.TraceId == received.TraceId && log.Service == "training"));
+
+        public override string ToString()
+        {
+            var traces = Spans.Where(static span => span.Text.Contains(Webhook, StringComparison.Ordinal)).Select(static span => span.TraceId).ToHashSet(StringComparer.Ordinal);
+            return $"{Spans.Count} spans, {Logs.Count} logs; of webhooks: {string.Join(", ", Spans.Where(span => traces.Contains(span.TraceId)).Select(static span => $"{span.Service} {span.Name}"))}; "
+                + string.Join(", ", Logs.Where(log => traces.Contains(log.TraceId)).Select(static log => log.Text));
+        }
+    }
+
+    private sealed record Log(string TraceId, string Service, string Text);
 
     private sealed record Span(string TraceId, string Service, string Name, int Kind, string Text);
 }

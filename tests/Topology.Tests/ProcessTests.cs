@@ -8,6 +8,9 @@ namespace Flurrty.Topology.Tests;
 /// <summary>Who starts, restarts and ends the processes of a topology.</summary>
 public sealed class ProcessTests
 {
+    /// <summary>How long a stop may take.</summary>
+    private static readonly TimeSpan Promised = TimeSpan.FromSeconds(10);
+
     [Fact]
     public async Task WaitFor_AnUnhealthyResource_HoldsUntilItIsHealthy()
     {
@@ -72,9 +75,9 @@ public sealed class ProcessTests
     [InlineData("TERM", 10)]
     public async Task AppHost_ThatEnds_LeavesNoProcess(string signal, int seconds)
     {
-        using var apphost = AppHostProcess.Start([RunningTopology.InSandbox]);
+        await using var apphost = AppHostProcess.Start();
         await apphost.WaitUntilHealthyAsync();
-        var running = RunningOf(apphost);
+        var running = RunningOf(apphost.Marked);
         Assert.Contains(running, static process => process.CommandLine.Contains("Flurrty.TrainingService", StringComparison.Ordinal));
         Assert.Contains(running, static process => process.CommandLine.Contains("Aspire.Dashboard", StringComparison.Ordinal));
         Assert.Contains(running, static process => process.Name.StartsWith("postgres", StringComparison.Ordinal));
@@ -83,9 +86,51 @@ public sealed class ProcessTests
         await Deadline.PromiseAsync(
             $"nothing of the topology runs after {signal}",
             TimeSpan.FromSeconds(seconds),
-            () => Task.FromResult(Left(running, apphost)),
+            () => Task.FromResult(Left(running, apphost.Marked)),
             static left => left.Length == 0);
-        apphost.DeleteData();
+    }
+
+    [Fact]
+    public async Task AppHost_ThatIsDisposedWhileItRuns_LeavesNoProcessAndNoFile()
+    {
+        string files;
+        ProcessTree.Entry[] running;
+        await using (var apphost = AppHostProcess.Start())
+        {
+            await apphost.WaitUntilHealthyAsync();
+            files = apphost.Files;
+            running = RunningOf(apphost.Marked);
+
+            // What it starts has its own place for temporary files, and uses it.
+            Assert.NotEmpty(Directory.EnumerateFileSystemEntries(files, "dotnet-diagnostic-*"));
+        }
+
+        Assert.Equal("", Left(running, static () => []));
+        Assert.False(Directory.Exists(files), files);
+    }
+
+    [SkippableFact]
+    public async Task AspireStop_OfATopologyThatAspireStarted_LeavesNoProcess()
+    {
+        Skip.If(Environment.GetEnvironmentVariable("FLURRTY_TESTS") != "full", "It builds the AppHost once more; test.sh --full does.");
+        await using var temporary = new TemporaryDirectory("flurrty-aspire-");
+        var apphost = Path.Combine("AppHost", "AppHost.csproj");
+        IReadOnlyList<ProcessTree.Entry> Marked() => ProcessTree.WithVariable(AppHostProcess.Mark, temporary.Name);
+        try
+        {
+            await AspireAsync(temporary, ["start", "--apphost", apphost, "--isolated", "--", $"--Data:Directory={temporary.Create("data").FullName}", RunningTopology.Native, RunningTopology.InSandbox]);
+            await AspireAsync(temporary, ["wait", "gateway", "--apphost", apphost, "--timeout", $"{Deadline.Journey.TotalSeconds}"]);
+            var running = RunningOf(Marked);
+            Assert.Contains(running, static process => process.CommandLine.Contains("Flurrty.Gateway", StringComparison.Ordinal));
+            Assert.Contains(running, static process => process.Name.StartsWith("postgres", StringComparison.Ordinal));
+
+            await AspireAsync(temporary, ["stop", "--apphost", apphost]);
+            await Deadline.PromiseAsync("nothing of the topology runs after aspire stop", Promised, () => Task.FromResult(Left(running, Marked)), static left => left.Length == 0);
+        }
+        finally
+        {
+            await ProcessTree.EndAsync(Marked);
+        }
     }
 
     [SkippableFact]
@@ -94,14 +139,13 @@ public sealed class ProcessTests
         Skip.If(Environment.GetEnvironmentVariable("FLURRTY_TESTS") != "full", "Twenty starts take minutes; test.sh --full makes them.");
         for (var i = 0; i < 20; i++)
         {
-            using var apphost = AppHostProcess.Start([RunningTopology.InSandbox]);
+            await using var apphost = AppHostProcess.Start();
             // At another moment of the start each time.
             await Deadline.WaitAsync($"start {i} has made some processes", Deadline.Journey, () => Task.FromResult(apphost.Marked().Count > 3 + i));
-            var running = RunningOf(apphost);
+            var running = RunningOf(apphost.Marked);
             await apphost.SignalAsync(i % 2 == 0 ? "INT" : "TERM");
-            await Deadline.WaitAsync(
-                $"nothing of the topology runs after stop {i}", Deadline.Step, () => Task.FromResult(Left(running, apphost)), static left => left.Length == 0);
-            apphost.DeleteData();
+            await Deadline.PromiseAsync(
+                $"nothing of the topology runs after stop {i}", Promised, () => Task.FromResult(Left(running, apphost.Marked)), static left => left.Length == 0);
         }
     }
 
@@ -115,15 +159,33 @@ public sealed class ProcessTests
             Task.FromResult(_isOpen ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("not yet"));
     }
 
-    private static ProcessTree.Entry[] RunningOf(AppHostProcess apphost)
+    // The CLI as the README says, from the repository, whose manifest of tools names it.
+    private static async Task AspireAsync(TemporaryDirectory temporary, string[] arguments)
     {
-        var marked = apphost.Marked();
+        var start = new ProcessStartInfo("dotnet", ["aspire", .. arguments])
+        {
+            WorkingDirectory = RunningTopology.Repository,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+        };
+        AppHostProcess.UseIn(start, temporary);
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var errors = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync().WaitAsync(Deadline.Journey);
+        Assert.True(process.ExitCode == 0, $"aspire {string.Join(' ', arguments)}: {process.ExitCode} {await output} {await errors}");
+    }
+
+    private static ProcessTree.Entry[] RunningOf(Func<IReadOnlyList<ProcessTree.Entry>> find)
+    {
+        var marked = find();
         return [.. marked.Concat(marked.SelectMany(static process => ProcessTree.Descendants(process.Pid))).DistinctBy(static process => process.Pid)];
     }
 
-    private static string Left(ProcessTree.Entry[] before, AppHostProcess apphost) =>
+    private static string Left(ProcessTree.Entry[] before, Func<IReadOnlyList<ProcessTree.Entry>> find) =>
         string.Join('\n', ProcessTree.All().Where(process => before.Any(known => known.Pid == process.Pid && known.Name == process.Name))
-            .Concat(apphost.Marked())
+            .Concat(find())
             .DistinctBy(static process => process.Pid)
             .Select(static process => $"{process.Pid} {process.Name} {process.CommandLine}"));
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 
 namespace Flurrty.Topology.Tests;
@@ -60,6 +61,26 @@ internal static class ProcessTree
             }
         }),
     ];
+
+    /// <summary>Ends processes that a test started, until there are none.</summary>
+    public static Task EndAsync(Func<IReadOnlyList<Entry>> find) => Deadline.WaitAsync("what a test started has ended", () =>
+    {
+        var left = find();
+        foreach (var entry in left)
+        {
+            try
+            {
+                using var process = Process.GetProcessById(entry.Pid);
+                process.Kill();
+            }
+            catch (Exception exception) when (exception is ArgumentException or InvalidOperationException)
+            {
+                // It ended meanwhile.
+            }
+        }
+
+        return Task.FromResult(left.Count == 0);
+    });
 
     private static Entry? Read(int pid)
     {

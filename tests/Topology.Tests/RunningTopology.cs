@@ -15,6 +15,9 @@ internal sealed partial class RunningTopology : IAsyncDisposable
     /// <summary>Given before a test's own arguments: whatever the shell says, a test spends nothing unless it asks for it.</summary>
     internal const string InSandbox = "--Providers:Replicate:Mode=sandbox";
 
+    /// <summary>So is this: whatever is installed, a test that does not say containers has none.</summary>
+    internal const string Native = "--Infrastructure=native";
+
     internal static readonly string Repository = FindRepository();
 
     private readonly ConcurrentQueue<string> _errors = new();
@@ -55,7 +58,7 @@ internal sealed partial class RunningTopology : IAsyncDisposable
         // PostgreSQL runs as a user of its own when started by root.
         System.IO.File.SetUnixFileMode(data.FullName, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.AppHost>(
-            [$"--Data:Directory={data.FullName}", "--environment=Development", InSandbox, .. args],
+            [$"--Data:Directory={data.FullName}", "--environment=Development", Native, InSandbox, .. args],
             (options, _) => options.DisableDashboard = !withDashboard);
         if (configure is not null)
         {
@@ -184,16 +187,22 @@ internal sealed partial class RunningTopology : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await App.DisposeAsync();
-        await _stop.CancelAsync();
-        await Task.WhenAll(_watches).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        Client.Dispose();
-        Guest.Dispose();
-        SandboxAdmin.Dispose();
-        _stop.Dispose();
-        if (!_keepsData)
+        try
         {
-            _data.Delete(recursive: true);
+            await App.DisposeAsync();
+            await _stop.CancelAsync();
+            await Task.WhenAll(_watches).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        finally
+        {
+            Client.Dispose();
+            Guest.Dispose();
+            SandboxAdmin.Dispose();
+            _stop.Dispose();
+            if (!_keepsData)
+            {
+                _data.Delete(recursive: true);
+            }
         }
 
         var unexpected = _errors.Where(error => !_expectedErrors.Exists(pattern => pattern.IsMatch(error))).ToArray();

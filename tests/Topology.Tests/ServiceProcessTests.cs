@@ -7,40 +7,61 @@ namespace Flurrty.Topology.Tests;
 [Collection(SharedTopologyTests.Name)]
 public sealed class ServiceProcessTests(SharedTopology shared)
 {
-    private static readonly string[] Services = ["gateway", "uploads", "training", "registry", "sandbox", "postgres", "rabbitmq", "s3"];
+    /// <summary>Each process, and the secrets that it is given: what the model gives it, written down once more.</summary>
+    private static readonly Dictionary<string, string[]> Given = new(StringComparer.Ordinal)
+    {
+        ["gateway"] = ["gateway-signing-key"],
+        ["uploads"] = ["postgres-uploads-app-password", "postgres-uploads-dispatcher-password", "rabbitmq-uploads-password", "s3-uploads-password"],
+        ["training"] =
+        [
+            "postgres-training-app-password", "postgres-training-dispatcher-password", "rabbitmq-training-password", "s3-training-password",
+            "sandbox-replicate-token", "training-signing-key",
+        ],
+        ["registry"] = ["postgres-registry-app-password", "postgres-registry-dispatcher-password", "rabbitmq-registry-password", "registry-signing-key"],
+        ["sandbox"] = ["sandbox-admin-token", "sandbox-replicate-token"],
+        ["migrations"] = ["postgres-registry-owner-password", "postgres-training-owner-password", "postgres-uploads-owner-password"],
+        ["postgres"] =
+        [
+            "postgres-registry-app-password", "postgres-registry-dispatcher-password", "postgres-registry-owner-password", "postgres-superuser-password",
+            "postgres-training-app-password", "postgres-training-dispatcher-password", "postgres-training-owner-password",
+            "postgres-uploads-app-password", "postgres-uploads-dispatcher-password", "postgres-uploads-owner-password",
+        ],
+        ["rabbitmq"] = ["rabbitmq-readiness-password", "rabbitmq-registry-password", "rabbitmq-training-password", "rabbitmq-uploads-password"],
+        ["s3"] = ["s3-readiness-password", "s3-training-password", "s3-uploads-password"],
+    };
+
+    /// <summary>The keys of callers, as the file of the topology names them; the gateway has their hashes.</summary>
+    private static readonly string[] CallersKeys = ["development_key", "guest_key", "operator_key"];
 
     [Fact]
-    public async Task Service_OfATopology_DescendsFromDcpAndSeesNoSecretOfAnother()
+    public async Task Service_OfATopology_DescendsFromDcpAndHoldsOnlyTheSecretsGivenToIt()
     {
         var topology = shared.Topology;
         var secrets = await SecretsAsync(topology);
-        var services = Services.ToDictionary(static service => service, service => VariablesOf(Assert.Single(topology.PidsOf(service))), StringComparer.Ordinal);
-        foreach (var service in Services)
+        foreach (var (service, given) in Given)
         {
-            var pid = Assert.Single(topology.PidsOf(service));
-            Assert.Contains(ProcessTree.Ancestors(pid), static ancestor => ancestor.Name == "dcp");
-
-            // What it holds is what the model gives it, and the model gives each its own: the passwords of other services' users are not there.
-            foreach (var other in (string[])["uploads", "training", "registry"])
-            {
-                string[] own = [$"postgres-{other}-app-password", $"rabbitmq-{other}-password"];
-                var holds = own.Where(name => services[service].Contains(secrets[name], StringComparison.Ordinal)).ToArray();
-                if (service == other)
-                {
-                    Assert.Equal(own, holds);
-                }
-                else if (service is not ("postgres" or "rabbitmq" or "s3"))
-                {
-                    Assert.True(holds.Length == 0, $"{service} holds {string.Join(", ", holds)}");
-                }
-            }
+            var variables = await VariablesOfAsync(topology, service);
+            var holds = secrets.Where(secret => variables.Contains(secret.Value, StringComparison.Ordinal)).Select(static secret => secret.Key).Order(StringComparer.Ordinal);
+            Assert.Equal((service, string.Join(' ', given)), (service, string.Join(' ', holds)));
         }
 
+        // Nobody holds the keys of callers, and each secret that there is belongs to somebody.
+        Assert.Equal(Given.Values.SelectMany(static given => given).Concat(CallersKeys).Distinct().Order(StringComparer.Ordinal), secrets.Keys.Order(StringComparer.Ordinal));
+        var dcp = Given.Keys.SelectMany(topology.PidsOf).SelectMany(ProcessTree.Ancestors).First(static ancestor => ancestor.Name == "dcp");
+        Assert.DoesNotContain(secrets, secret => VariablesOf(dcp.Pid).Contains(secret.Value, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Secret_OfATopology_IsMaskedInTheDashboard()
+    {
         // The dashboard masks values of variables by itself; those of parameters where they are marked.
-        Assert.All(topology.States.Where(static state => state.Resource is ParameterResource { Secret: true }), static state =>
+        var parameters = shared.Topology.States.Where(static state => state.Resource is ParameterResource).ToArray();
+        Assert.All(parameters.Where(static state => state.Resource is ParameterResource { Secret: true }), static state =>
             Assert.True(state.Snapshot.Properties.Single(static property => property.Name == "Value").IsSensitive, state.Resource.Name));
-        Assert.All(secrets.Keys.Where(static name => name.EndsWith("password", StringComparison.Ordinal)), name =>
-            Assert.True(topology.App.Services.GetRequiredService<DistributedApplicationModel>().Resources.OfType<ParameterResource>().Single(parameter => parameter.Name == name).Secret, name));
+        string[] words = ["password", "token", "key"];
+        var named = parameters.Where(state => words.Contains(state.Resource.Name.Split('-')[^1], StringComparer.Ordinal)).ToArray();
+        Assert.NotEmpty(named);
+        Assert.All(named, static state => Assert.True(((ParameterResource)state.Resource).Secret, state.Resource.Name));
     }
 
     [Fact]
@@ -68,16 +89,29 @@ public sealed class ServiceProcessTests(SharedTopology shared)
 
     private static async Task<Dictionary<string, string>> SecretsAsync(RunningTopology topology)
     {
-        var secrets = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (var parameter in topology.App.Services.GetRequiredService<DistributedApplicationModel>().Resources.OfType<ParameterResource>())
+        var secrets = CallersKeys.ToDictionary(static key => key, key => (string)topology.File[key]!, StringComparer.Ordinal);
+        foreach (var parameter in topology.App.Services.GetRequiredService<DistributedApplicationModel>().Resources.OfType<ParameterResource>().Where(static parameter => parameter.Secret))
         {
-            if (await parameter.GetValueAsync(CancellationToken.None) is { Length: > 15 } value)
-            {
-                secrets[parameter.Name] = value;
-            }
+            secrets[parameter.Name] = (await parameter.GetValueAsync(CancellationToken.None))!;
         }
 
+        // Shorter ones could be found by accident.
+        Assert.All(secrets, static secret => Assert.True(secret.Value.Length > 15, secret.Key));
         return secrets;
+    }
+
+    private static async Task<string> VariablesOfAsync(RunningTopology topology, string service)
+    {
+        if (service == "migrations")
+        {
+            // It has ended: what it was started with is told.
+            var ended = topology.States.Single(static state => state.Resource.Name == "migrations").Snapshot;
+            return string.Join('\0', ended.EnvironmentVariables.Select(static variable => $"{variable.Name}={variable.Value}"));
+        }
+
+        var pid = Assert.Single(await Deadline.WaitAsync($"{service} runs", () => Task.FromResult(topology.PidsOf(service)), static pids => pids.Count > 0));
+        Assert.Contains(ProcessTree.Ancestors(pid), static ancestor => ancestor.Name == "dcp");
+        return VariablesOf(pid);
     }
 
     private static string VariablesOf(int pid) => File.ReadAllText($"/proc/{pid}/environ");

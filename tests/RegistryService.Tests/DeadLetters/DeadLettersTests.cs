@@ -115,6 +115,30 @@ public sealed class DeadLettersTests(RegistryFixture fixture) : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, dropped.StatusCode);
     }
 
+    [Theory]
+    [InlineData("""{"messageType":["\ud800"]}""")]
+    [InlineData("""{"messageType":[],"sentTime":"\ud800"}""")]
+    [InlineData("""{"message\ud800Type":[]}""")]
+    public async Task Letter_WithTextThatCannotBeRead_IsShownReplayedAndDropped(string body)
+    {
+        await using var connection = await ConnectAsync();
+        await using var channel = await connection.CreateChannelAsync();
+        await channel.BasicPublishAsync("", Queue, mandatory: true, new BasicProperties { MessageId = _id.ToString(), Persistent = true }, Encoding.UTF8.GetBytes(body));
+        var (letter, _) = await WaitForLetterAsync($"{Queue}_error");
+        Assert.Equal(JsonValueKind.Null, letter.GetProperty("message_type").ValueKind);
+        Assert.Equal(JsonValueKind.Null, letter.GetProperty("sent_at").ValueKind);
+
+        // Put back, it fails again.
+        var failedAt = letter.GetProperty("failed_at").GetDateTimeOffset();
+        using var replayed = await _operator.PostAsync(new Uri($"{Path}/{Queue}_error/{_id}/replay", UriKind.Relative), content: null);
+        Assert.Equal((HttpStatusCode.OK, _id), (replayed.StatusCode, (await replayed.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("message_id").GetGuid()));
+        await RegistryFixture.WaitAsync(
+            async () => await LetterAsync() is { } again && again.GetProperty("failed_at").GetDateTimeOffset() > failedAt, () => "the message has not failed again");
+        using var dropped = await _operator.DeleteAsync(new Uri($"{Path}/{Queue}_error/{_id}", UriKind.Relative));
+        Assert.Equal((HttpStatusCode.OK, _id), (dropped.StatusCode, (await dropped.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("message_id").GetGuid()));
+        Assert.Null(await LetterAsync());
+    }
+
     [Fact]
     public async Task List_WithALimit_ShowsAsManyAndCountsAll()
     {
