@@ -29,4 +29,10 @@ public sealed record TrainingAdvanced
 
     /// <summary>When the job is expected to end; null when unknown.</summary>
     public DateTimeOffset? EstimatedCompletion { get; init; }
+
+    /// <summary>What somebody must mend at the provider before the job goes on: <c>credentials_refused</c> or <c>payment_required</c>; null while nothing is in its way.</summary>
+    public string? WaitingReason { get; init; }
+
+    /// <summary>When that waiting ends in a failure.</summary>
+    public DateTimeOffset? WaitingUntil { get; init; }
 }

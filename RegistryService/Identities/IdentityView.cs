@@ -44,6 +44,8 @@ internal sealed record IdentityView
 
     public required JsonElement? Customization { get; init; }
 
+    public required WaitingView? Waiting { get; init; }
+
     public required DateTimeOffset? EstimatedCompletion { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }
@@ -77,6 +79,7 @@ internal sealed record IdentityView
             Model = ModelView.Of(identity.Id, active),
             ModelUrl = active.Status == VersionStatus.Ready ? ModelView.UrlOf(identity.Id) : null,
             Customization = identity.Customization is { } json ? JsonElement.Parse(json) : null,
+            Waiting = WaitingView.Of(active),
             EstimatedCompletion = active.EstimatedCompletion,
             CreatedAt = identity.CreatedAt,
             UpdatedAt = identity.UpdatedAt,
@@ -93,6 +96,7 @@ internal sealed record VersionView(
     string Status,
     string? Stage,
     int Progress,
+    WaitingView? Waiting,
     FailureView? Error,
     DateTimeOffset CreatedAt,
     DateTimeOffset? TrainedAt,
@@ -105,6 +109,7 @@ internal sealed record VersionView(
         version.Status.ToName(),
         version.Stage,
         version.Progress,
+        WaitingView.Of(version),
         FailureView.Of(version),
         version.CreatedAt,
         version.TrainedAt,
@@ -129,6 +134,13 @@ internal sealed record FailureView(string Code, string Message, bool Retryable)
         { Status: VersionStatus.Canceled } => new FailureView("canceled", FailureSentences.For("canceled"), true),
         _ => null,
     };
+}
+
+/// <summary>What keeps the training from going on until somebody mends it, in a sentence; it fails when that is not done in time.</summary>
+internal sealed record WaitingView(string Reason, string Message, DateTimeOffset? Until)
+{
+    public static WaitingView? Of(IdentityVersion version) =>
+        version.WaitingReason is { } reason ? new WaitingView(reason, WaitingSentences.For(reason), version.WaitingUntil) : null;
 }
 
 /// <summary>The finished model.</summary>

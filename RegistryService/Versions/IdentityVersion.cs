@@ -25,6 +25,12 @@ internal sealed class IdentityVersion
 
     public DateTimeOffset? EstimatedCompletion { get; private set; }
 
+    /// <summary>What somebody must mend at the provider before the training goes on; null while nothing is in its way.</summary>
+    public string? WaitingReason { get; private set; }
+
+    /// <summary>When that waiting ends in a failure.</summary>
+    public DateTimeOffset? WaitingUntil { get; private set; }
+
     /// <summary>The provider that was asked for; <c>auto</c> leaves the choice to TrainingService.</summary>
     public required string Provider { get; init; }
 
@@ -116,6 +122,7 @@ internal sealed class IdentityVersion
         Stage = report.Stage ?? Stage;
         Progress = Status == VersionStatus.Ready ? Complete : Math.Clamp(report.Progress ?? Progress, 0, Complete);
         EstimatedCompletion = Status.HasEnded() ? null : report.EstimatedCompletion?.ToUniversalTime() ?? EstimatedCompletion;
+        (WaitingReason, WaitingUntil) = Status == VersionStatus.Training ? (report.WaitingReason, report.WaitingUntil?.ToUniversalTime()) : (null, null);
         TrainedBy = report.Provider ?? TrainedBy;
         UpdatedAt = now;
         return true;

@@ -6,7 +6,7 @@ namespace Flurrty.RegistryService.Versions;
 
 /// <summary>TrainingService's answer about one of its jobs.</summary>
 internal sealed record TrainingAnswer(
-    Guid JobId, long Revision, string State, string? Stage, int? Progress, int? Attempt, string? Provider, DateTimeOffset? EstimatedCompletion, TrainingFailure? Failure, TrainedModel? Model)
+    Guid JobId, long Revision, string State, string? Stage, int? Progress, int? Attempt, string? Provider, DateTimeOffset? EstimatedCompletion, string? WaitingReason, DateTimeOffset? WaitingUntil, TrainingFailure? Failure, TrainedModel? Model)
 {
     public TrainingReport ToReport() => new(JobId, Revision, State switch
     {
@@ -19,6 +19,8 @@ internal sealed record TrainingAnswer(
         Stage = Stage ?? State,
         Progress = Progress,
         EstimatedCompletion = EstimatedCompletion,
+        WaitingReason = WaitingReason,
+        WaitingUntil = WaitingUntil,
         Provider = Provider,
         Failure = Failure,
         Model = Model,

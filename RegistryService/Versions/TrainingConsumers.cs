@@ -32,6 +32,8 @@ internal sealed class TrainingAdvancedConsumer(RegistryDbContext db, VersionProg
             Progress = message.Progress,
             Provider = message.Provider,
             EstimatedCompletion = message.EstimatedCompletion,
+            WaitingReason = message.WaitingReason,
+            WaitingUntil = message.WaitingUntil,
         },
         cancellationToken);
 

@@ -11,6 +11,11 @@ internal sealed record TrainingReport(Guid VersionId, long Revision, VersionStat
 
     public string? Provider { get; init; }
 
+    /// <summary>What somebody must mend at the provider before the training goes on.</summary>
+    public string? WaitingReason { get; init; }
+
+    public DateTimeOffset? WaitingUntil { get; init; }
+
     public TrainingFailure? Failure { get; init; }
 
     public TrainedModel? Model { get; init; }

@@ -92,7 +92,7 @@ internal sealed class DrivingOptions
     [Range(typeof(TimeSpan), "00:00:00.01", "00:10:00")]
     public TimeSpan LongestBackoff { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Failures in a row before what leads up to the request is given up.</summary>
+    /// <summary>Passing failures in a row before what leads up to the request is given up.</summary>
     [Range(1, 100)]
     public int PrepareTries { get; set; } = 8;
 
@@ -100,12 +100,17 @@ internal sealed class DrivingOptions
     [Range(1, 1000)]
     public int RateLimitTries { get; set; } = 12;
 
+    /// <summary>Looks at a succeeded run that offers no artifact before it is believed.</summary>
     [Range(1, 100)]
     public int CollectTries { get; set; } = 7;
 
-    /// <summary>Looks in a row that a refused key is waited for.</summary>
-    [Range(1, 100)]
-    public int AccessTries { get; set; } = 5;
+    /// <summary>How long credentials that are refused, or an account without money, are waited for. A provider keeps an uploaded dataset for a day.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "7.00:00:00")]
+    public TimeSpan AccessDeadline { get; set; } = TimeSpan.FromHours(12);
+
+    /// <summary>Time between tries while that is waited for.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.05", "01:00:00")]
+    public TimeSpan AccessPause { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Attempts that a job may make by itself.</summary>
     [Range(1, 10)]

@@ -25,5 +25,6 @@ internal static class DrivingServices
         builder.Services.AddSingleton<WakeListener>();
         builder.Services.AddHostedService(static services => services.GetRequiredService<WakeListener>());
         builder.Services.AddHostedService<JobDispatch>();
+        builder.Services.AddHostedService<WaitingCount>();
     }
 }

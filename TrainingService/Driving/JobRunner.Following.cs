@@ -7,8 +7,14 @@ namespace Flurrty.TrainingService.Driving;
 /// <content>Following a run to its end, and what it leaves into our own store.</content>
 internal sealed partial class JobRunner
 {
-    /// <summary>Looks in a row that find no run before it counts as vanished: one 404 may be a replica that lags behind.</summary>
+    /// <summary>
+    /// A run counts as vanished after this many looks that were answered and did not find it, each followed by a complete read of the list
+    /// without it: one 404 may be a replica that lags behind. A look that failed in another way says nothing and counts for nothing.
+    /// </summary>
     private const int VanishedLooks = 3;
+
+    /// <summary>Downloads of a model that arrives damaged before it is believed to lie there so.</summary>
+    private const int DamagedDownloads = 2;
 
     private async Task<Rest> FollowAsync(Turn turn)
     {
@@ -16,13 +22,13 @@ internal sealed partial class JobRunner
         var attempt = turn.Attempt;
         var provider = ProviderOf(turn);
         var deadline = job.State == JobState.Queued ? _options.QueueDeadline : _options.RunDeadline;
-        var overdue = turn.Now - job.StateSince > deadline;
-        if (attempt.StopAskedAt is { } stoppedAt && turn.Now - stoppedAt > _options.StopPatience)
+        var overdue = IsOverdue(turn, deadline);
+        if (job.WaitingReason is null && attempt.StopAskedAt is { } stoppedAt && turn.Now - stoppedAt > _options.StopPatience)
         {
             return await FailAsync(turn, Failure.Timeout(job.State.ToText()));
         }
 
-        if (overdue && turn.Now - job.StateSince > deadline + _options.StopPatience)
+        if (IsOverdue(turn, deadline + _options.StopPatience))
         {
             // Neither the run nor its end can be read. The attempt stays open, so that a retry reads on instead of buying again.
             return await FailAsync(turn, Failure.Timeout(job.State.ToText()));
@@ -41,33 +47,41 @@ internal sealed partial class JobRunner
                 });
             }
 
-            run = await LookedAsync(token => provider.LookAsync(attempt.RunId!, token), turn.Lost);
+            run = await LookOrFindAsync(turn, provider);
+        }
+        catch (ProviderException problem) when (FailureCounts.KindOf(problem) == FailureKind.Access)
+        {
+            return await WaitForAccessAsync(turn, problem);
         }
         catch (ProviderException problem)
         {
-            // A refused key is waited for a little; everything else until the phase's deadline: there is a run to come back to.
-            if (problem.Category is ErrorCategory.Authentication or ErrorCategory.Payment && job.Failures + 1 >= _options.AccessTries)
-            {
-                return await FailAsync(turn, Failure.From(problem));
-            }
-
+            // Until the phase's deadline: there is a run to come back to.
             await ChangeAsync(turn, change => change.NoteFailure(problem));
-            return Rest.For(problem.RetryAfter ?? Backoff(job.Failures));
+            return Rest.For(problem.RetryAfter ?? Backoff(job.Failures.InARow));
         }
 
-        if (run is null)
+        return run is null ? await NoteMissingAsync(turn, static change => change.MoveAttempt(AttemptState.Failed))
+            : run.IsEnded ? await NoteEndAsync(turn, run)
+            : await NoteProgressAsync(turn, run);
+    }
+
+    /// <summary>Reads the run; when it is not found by its name, in the list too.</summary>
+    private async Task<ProviderRun?> LookOrFindAsync(Turn turn, ITrainingProvider provider) =>
+        await LookedAsync(token => provider.LookAsync(turn.Attempt.RunId!, token), turn.Lost) ?? (await FindAsync(turn, provider)).Run;
+
+    private async Task<Rest> NoteMissingAsync(Turn turn, Action<JobChange> end)
+    {
+        if (turn.Job.Failures.Missing + 1 >= VanishedLooks)
         {
-            if (job.Failures + 1 >= VanishedLooks)
-            {
-                return await FailAsync(turn, Failure.RunVanished(), static change => change.MoveAttempt(AttemptState.Failed));
-            }
-
-            await ChangeAsync(turn, static change =>
-                change.NoteFailure(new ProviderException(ErrorCategory.UnknownRun, "The provider does not know the run.")));
-            return Rest.For(Backoff(job.Failures));
+            return await FailAsync(turn, Failure.RunVanished(), end);
         }
 
-        return run.IsEnded ? await NoteEndAsync(turn, run) : await NoteProgressAsync(turn, run);
+        await ChangeAsync(turn, static change =>
+        {
+            change.EndWaiting();
+            change.NoteFailure(new ProviderException(ErrorCategory.UnknownRun, "The provider does not know the run."));
+        });
+        return Rest.For(LookInterval(TimeSpan.Zero));
     }
 
     private async Task<Rest> NoteProgressAsync(Turn turn, ProviderRun run)
@@ -75,7 +89,7 @@ internal sealed partial class JobRunner
         await ChangeAsync(turn, change =>
         {
             NoteLook(change, run);
-            change.Job.Failures = 0;
+            change.GoOn();
             if (run.Status == RunStatus.Running && change.Job.State == JobState.Queued)
             {
                 change.MoveTo(JobState.Training);
@@ -158,7 +172,7 @@ internal sealed partial class JobRunner
 
     private async Task<Rest> CollectAsync(Turn turn)
     {
-        if (turn.Now - turn.Job.StateSince > _options.CollectDeadline)
+        if (IsOverdue(turn, _options.CollectDeadline))
         {
             return await FailAsync(turn, DownloadFailed("It took too long."));
         }
@@ -166,17 +180,57 @@ internal sealed partial class JobRunner
         await _collects.WaitAsync(turn.Lost);
         try
         {
-            var provider = ProviderOf(turn);
+            return await CollectOnceAsync(turn, ProviderOf(turn));
+        }
+        catch (ProviderException problem)
+        {
+            return await CollectLaterAsync(turn, problem);
+        }
+        catch (Exception broken) when (broken is Amazon.Runtime.AmazonServiceException or Amazon.Runtime.AmazonClientException or HttpRequestException or IOException
+            || (broken is OperationCanceledException && !turn.Lost.IsCancellationRequested))
+        {
+            return await CollectLaterAsync(turn, broken is OperationCanceledException
+                ? new ProviderException(ErrorCategory.Timeout, "The model was not fetched in time.", inner: broken)
+                : new ProviderException(ErrorCategory.Network, $"The model could not be stored ({broken.GetType().Name}).", inner: broken));
+        }
+        finally
+        {
+            _collects.Release();
+        }
+    }
 
+    private async Task<Rest> CollectOnceAsync(Turn turn, ITrainingProvider provider)
+    {
+        ProviderRun? run;
+        try
+        {
             // Read again: the link lives a short while only, and a webhook's text is no proof.
-            var run = await LookedAsync(token => provider.LookAsync(turn.Attempt.RunId!, token), turn.Lost);
-            if (run?.Artifact is not { } artifact)
-            {
-                return await FailAsync(turn, DownloadFailed("The provider does not offer the artifact any more."));
-            }
+            run = await LookOrFindAsync(turn, provider);
+        }
+        catch (ProviderException problem) when (FailureCounts.KindOf(problem) == FailureKind.Access)
+        {
+            return await WaitForAccessAsync(turn, problem);
+        }
 
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(turn.Lost);
-            limit.CancelAfter(_options.DownloadDeadline);
+        if (run is null)
+        {
+            return await NoteMissingAsync(turn, static change => change.Attempt.IsSpent = true);
+        }
+
+        if (run.Artifact is not { } artifact)
+        {
+            return await NoteNoArtifactAsync(turn, run);
+        }
+
+        if (turn.Job.WaitingReason is not null)
+        {
+            await ChangeAsync(turn, static change => change.GoOn());
+        }
+
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(turn.Lost);
+        limit.CancelAfter(_options.DownloadDeadline);
+        try
+        {
             await using var model = await fetch.FetchAsync(provider, artifact, limit.Token);
             var key = await models.StoreAsync(turn.Job, model, limit.Token);
             await ChangeAsync(turn, change =>
@@ -195,26 +249,40 @@ internal sealed partial class JobRunner
 
             return Rest.None;
         }
+        catch (ModelInvalidException invalid) when (turn.Job.Failures.Damaged + 1 < DamagedDownloads)
+        {
+            await ChangeAsync(turn, change => change.NoteFailure(new ProviderException(ErrorCategory.FileError, invalid.Message), FailureKind.Damaged));
+            return Rest.For(Backoff(turn.Job.Failures.InARow));
+        }
         catch (ModelInvalidException invalid)
         {
-            return await FailAsync(turn, new Failure(ErrorCategory.FileError, FailureCodes.ModelInvalid, Retryable: true, invalid.Message));
+            return await FailAsync(
+                turn,
+                new Failure(ErrorCategory.FileError, FailureCodes.ModelInvalid, Retryable: true, invalid.Message),
+                static change => change.Attempt.IsSpent = true);
         }
-        catch (ProviderException problem)
+    }
+
+    /// <summary>A link may not stand there yet. Data that the provider says it has removed will not come back.</summary>
+    private async Task<Rest> NoteNoArtifactAsync(Turn turn, ProviderRun run)
+    {
+        var problem = new ProviderException(
+            ErrorCategory.UnknownRun, run.DataRemoved ? "The provider has removed the artifact." : "The provider does not offer the artifact.");
+        if (run.DataRemoved || turn.Job.Failures.Missing + 1 >= _options.CollectTries)
         {
-            return await TryAgainAsync(turn, problem, _options.CollectTries, static last => DownloadFailed(last.Message) with { Category = last.Category });
+            return await FailAsync(turn, DownloadFailed(problem.Message), change => change.Attempt.IsSpent = run.DataRemoved);
         }
-        catch (Exception broken) when (broken is Amazon.Runtime.AmazonServiceException or Amazon.Runtime.AmazonClientException or HttpRequestException or IOException
-            || (broken is OperationCanceledException && !turn.Lost.IsCancellationRequested))
-        {
-            var problem = broken is OperationCanceledException
-                ? new ProviderException(ErrorCategory.Timeout, "The model was not fetched in time.", inner: broken)
-                : new ProviderException(ErrorCategory.Network, $"The model could not be stored ({broken.GetType().Name}).", inner: broken);
-            return await TryAgainAsync(turn, problem, _options.CollectTries, static last => DownloadFailed(last.Message) with { Category = last.Category });
-        }
-        finally
-        {
-            _collects.Release();
-        }
+
+        await ChangeAsync(turn, change => change.NoteFailure(problem));
+        return Rest.For(Backoff(turn.Job.Failures.InARow));
+    }
+
+    /// <summary>The run was paid for: whatever keeps its model from us is tried again until the phase's deadline, and a retry goes on from here.</summary>
+    private async Task<Rest> CollectLaterAsync(Turn turn, ProviderException problem)
+    {
+        await ChangeAsync(turn, change => change.NoteFailure(problem, FailureKind.Passing));
+        Log.TryingAgain(logger, turn.Job.Id, turn.Job.State.ToText(), problem.Category.ToText(), problem.Message);
+        return Rest.For(problem.RetryAfter is { } asked && asked > TimeSpan.Zero ? asked + Jitter(TimeSpan.FromMilliseconds(500)) : Backoff(turn.Job.Failures.InARow));
     }
 
     private async Task<Rest> PublishAsync(Turn turn)

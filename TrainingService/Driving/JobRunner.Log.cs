@@ -44,6 +44,10 @@ internal sealed partial class JobRunner
         [LoggerMessage(EventId = 4313, Level = LogLevel.Information, Message = "Job {JobId} succeeded with a model of {Bytes} bytes")]
         public static partial void Succeeded(ILogger logger, Guid jobId, long bytes);
 
+        [LoggerMessage(EventId = 4315, Level = LogLevel.Warning,
+            Message = "Job {JobId} waits at {Provider} for {Reason} until {Deadline:O}: {Answer} It goes on by itself when that is mended")]
+        public static partial void Waiting(ILogger logger, Guid jobId, string provider, string reason, DateTimeOffset deadline, string answer);
+
         [LoggerMessage(EventId = 4314, Level = LogLevel.Warning,
             Message = "Job {JobId} was begun at {Provider} in the mode live, which is {Mode} now. Nothing is sent there; it goes on when the mode is live again")]
         public static partial void OtherMode(ILogger logger, Guid jobId, string provider, string mode);

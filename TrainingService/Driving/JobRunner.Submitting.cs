@@ -9,9 +9,6 @@ internal sealed partial class JobRunner
 {
     private const int DatasetTries = 4;
 
-    /// <summary>A list is searched this much further back than the request: two clocks are compared.</summary>
-    private static readonly TimeSpan ClockMargin = TimeSpan.FromMinutes(10);
-
     private Task<Rest> SubmitAsync(Turn turn) => turn.Attempt.State switch
     {
         AttemptState.Intended => UploadAsync(turn),
@@ -31,7 +28,7 @@ internal sealed partial class JobRunner
 
         if (await access.AfterFirstCheckAsync(turn.Attempt.Provider, turn.Lost) is { State: AccessState.Refused } refused)
         {
-            return await FailAsync(turn, Failure.CredentialsRefused(refused), EndUnsentAttempt);
+            return await WaitForAccessAsync(turn, new ProviderException(ErrorCategory.Authentication, refused.Detail));
         }
 
         try
@@ -50,7 +47,7 @@ internal sealed partial class JobRunner
                 change.Attempt.InputLocation = input.Location.AbsoluteUri;
                 change.NoteWork(dataset.Bytes, input.Id);
                 change.MoveAttempt(AttemptState.Uploaded);
-                change.Job.Failures = 0;
+                change.GoOn();
                 change.Advance(25, change.Job.EstimatedCompletion);
             });
             return Rest.None;
@@ -64,17 +61,17 @@ internal sealed partial class JobRunner
     /// <summary>A dataset that is not there although it was built may have been released by an earlier try; it is asked for again a few times.</summary>
     private async Task<Rest> AskForDatasetAgainAsync(Turn turn, string? refusal)
     {
-        if (turn.Job.Failures + 1 >= DatasetTries)
+        if (turn.Job.Failures.Dataset + 1 >= DatasetTries)
         {
             return await FailAsync(turn, Failure.DatasetRefused(refusal), EndUnsentAttempt);
         }
 
         await ChangeAsync(turn, change =>
         {
-            change.NoteFailure(new ProviderException(ErrorCategory.FileError, $"The dataset is not there: {refusal}."));
+            change.NoteFailure(new ProviderException(ErrorCategory.FileError, $"The dataset is not there: {refusal}."), FailureKind.Dataset);
             change.AskForDataset();
         });
-        return Rest.For(Backoff(turn.Job.Failures));
+        return Rest.For(Backoff(turn.Job.Failures.InARow));
     }
 
     private async Task<Rest> PostAsync(Turn turn)
@@ -194,8 +191,14 @@ internal sealed partial class JobRunner
             return Rest.None;
         }
 
-        var tries = problem.Category is ErrorCategory.RateLimit ? _options.RateLimitTries : _options.PrepareTries;
-        if (problem.IsTransient && turn.Job.Failures + 1 < tries)
+        var kind = FailureCounts.KindOf(problem);
+        if (kind == FailureKind.Access)
+        {
+            return await WaitForAccessAsync(turn, problem, static change => change.MoveAttempt(AttemptState.Uploaded));
+        }
+
+        var tries = kind == FailureKind.Throttled ? _options.RateLimitTries : _options.PrepareTries;
+        if (problem.IsTransient && turn.Job.Failures.Of(kind) + 1 < tries)
         {
             await ChangeAsync(turn, change =>
             {
@@ -203,7 +206,7 @@ internal sealed partial class JobRunner
                 change.MoveAttempt(AttemptState.Uploaded);
             });
             Log.TryingAgain(logger, turn.Job.Id, turn.Job.State.ToText(), problem.Category.ToText(), problem.Message);
-            var backoff = Backoff(turn.Job.Failures);
+            var backoff = Backoff(turn.Job.Failures.InARow);
             return Rest.For(problem.RetryAfter > backoff ? problem.RetryAfter.Value + Jitter(TimeSpan.FromSeconds(1)) : backoff);
         }
 
@@ -230,33 +233,52 @@ internal sealed partial class JobRunner
     {
         var attempt = turn.Attempt;
         var provider = ProviderOf(turn);
-        if (turn.Job.State == JobState.NeedsReview && turn.Now - turn.Job.StateSince > _options.ReviewDeadline)
+        if (turn.Job.State == JobState.NeedsReview && IsOverdue(turn, _options.ReviewDeadline))
         {
             return await FailAsync(turn, Failure.UnknownRun());
         }
 
-        ProviderRun? run;
+        RunSearch found;
         try
         {
-            run = await LookedAsync(
-                token => provider.FindAsync(attempt.InputId!, attempt.FirstPostedAt!.Value - ClockMargin, token), turn.Lost);
+            found = await FindAsync(turn, provider);
+        }
+        catch (ProviderException problem) when (FailureCounts.KindOf(problem) == FailureKind.Access)
+        {
+            return await WaitForAccessAsync(turn, problem, WaitForReview);
         }
         catch (ProviderException problem)
         {
             await ChangeAsync(turn, change =>
             {
-                change.NoteFailure(problem);
                 WaitForReview(change);
+                change.NoteFailure(problem);
             });
-            return Rest.For(problem.RetryAfter ?? Backoff(turn.Job.Failures));
+            return Rest.For(problem.RetryAfter ?? Backoff(turn.Job.Failures.InARow));
         }
 
-        if (run is not null)
+        if (found.Run is { } run)
         {
             Log.Adopted(logger, turn.Job.Id, attempt.Number, run.Id);
             metrics.Adopted(attempt.Provider);
             await NoteRunAsync(turn, run);
             return Rest.None;
+        }
+
+        if (turn.Job.WaitingReason is not null)
+        {
+            await ChangeAsync(turn, static change => change.GoOn());
+        }
+
+        if (found.CannotTell)
+        {
+            // The provider has removed what would tell ours. Nothing is proven, so nothing is bought.
+            await ChangeAsync(turn, static change =>
+            {
+                WaitForReview(change);
+                change.NoteFailure(new ProviderException(ErrorCategory.UnknownRun, "The provider's list has runs whose input it has removed: one of them may be ours."));
+            });
+            return Rest.For(Backoff(turn.Job.Failures.InARow));
         }
 
         var believableAt = attempt.PostDeadlineAt!.Value + _options.UnknownWait;
@@ -285,10 +307,14 @@ internal sealed partial class JobRunner
             {
                 await provider.RevokeInputAsync(attempt.InputId!, turn.Lost);
             }
+            catch (ProviderException problem) when (FailureCounts.KindOf(problem) == FailureKind.Access)
+            {
+                return await WaitForAccessAsync(turn, problem);
+            }
             catch (ProviderException problem)
             {
                 await ChangeAsync(turn, change => change.NoteFailure(problem));
-                return Rest.For(Backoff(turn.Job.Failures));
+                return Rest.For(Backoff(turn.Job.Failures.InARow));
             }
 
             await ChangeAsync(turn, static change => change.Attempt.InputDeletedAt = change.Now);
@@ -297,13 +323,15 @@ internal sealed partial class JobRunner
         return Rest.For(_options.ReviewPause);
     }
 
+    /// <summary>Reads the list for the attempt's run, by its name where the provider has given it one.</summary>
+    private Task<RunSearch> FindAsync(Turn turn, ITrainingProvider provider) => LookedAsync(
+        token => provider.FindAsync(turn.Attempt.InputId!, turn.Attempt.RunId, turn.Attempt.FirstPostedAt!.Value, token), turn.Lost);
+
     private static void WaitForReview(JobChange change)
     {
         if (change.Job.State == JobState.Submitting)
         {
-            var failures = change.Job.Failures;
             change.MoveTo(JobState.NeedsReview);
-            change.Job.Failures = failures;
         }
     }
 

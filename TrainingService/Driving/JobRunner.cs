@@ -76,7 +76,7 @@ internal sealed partial class JobRunner(
         catch (Exception exception) when (exception is NpgsqlException or DbUpdateException or TimeoutException)
         {
             Log.DatabaseAway(logger, lease.Id, exception.Message);
-            rest = Rest.For(Backoff(view.Job.Failures));
+            rest = Rest.For(Backoff(view.Job.Failures.InARow));
         }
         catch (Exception exception)
         {
@@ -157,7 +157,7 @@ internal sealed partial class JobRunner(
 
         if (await access.AfterFirstCheckAsync(name, turn.Lost) is { State: AccessState.Refused } refused)
         {
-            return await FailAsync(turn, Failure.CredentialsRefused(refused), change => change.Job.Provider = name);
+            return await WaitForAccessAsync(turn, new ProviderException(ErrorCategory.Authentication, refused.Detail), change => change.Job.Provider = name);
         }
 
         await ChangeAsync(turn, change =>
@@ -278,10 +278,16 @@ internal sealed partial class JobRunner(
         }
     }
 
-    /// <summary>Waits after a failure that may pass, up to a number of tries.</summary>
+    /// <summary>Waits after a failure that may pass, up to the number of tries that its kind has.</summary>
     private async Task<Rest> TryAgainAsync(Turn turn, ProviderException problem, int tries, Func<ProviderException, Failure> giveUp)
     {
-        if (!problem.IsTransient || turn.Job.Failures + 1 >= tries)
+        var kind = FailureCounts.KindOf(problem);
+        if (kind == FailureKind.Access)
+        {
+            return await WaitForAccessAsync(turn, problem);
+        }
+
+        if (!problem.IsTransient || turn.Job.Failures.Of(kind) + 1 >= (kind == FailureKind.Throttled ? _options.RateLimitTries : tries))
         {
             return await FailAsync(turn, giveUp(problem), change =>
             {
@@ -292,7 +298,7 @@ internal sealed partial class JobRunner(
 
         await ChangeAsync(turn, change => change.NoteFailure(problem));
         Log.TryingAgain(logger, turn.Job.Id, turn.Job.State.ToText(), problem.Category.ToText(), problem.Message);
-        return Rest.For(problem.RetryAfter is { } asked && asked > TimeSpan.Zero ? asked + Jitter(TimeSpan.FromMilliseconds(500)) : Backoff(turn.Job.Failures));
+        return Rest.For(problem.RetryAfter is { } asked && asked > TimeSpan.Zero ? asked + Jitter(TimeSpan.FromMilliseconds(500)) : Backoff(turn.Job.Failures.InARow));
     }
 
     /// <summary>An attempt for which no request is out can end with the job.</summary>
@@ -312,15 +318,15 @@ internal sealed partial class JobRunner(
                 lease,
                 change =>
                 {
-                    change.NoteFailure(new ProviderException(ErrorCategory.ServiceError, $"Internal error: {exception.GetType().Name}."));
-                    if (change.Job.Failures >= MostFaults && !change.Job.State.IsTerminal())
+                    change.NoteFailure(new ProviderException(ErrorCategory.ServiceError, $"Internal error: {exception.GetType().Name}."), FailureKind.Fault);
+                    if (change.Job.Failures.Fault >= MostFaults && !change.Job.State.IsTerminal())
                     {
                         EndUnsentAttempt(change);
                         change.Fail(new Failure(ErrorCategory.ServiceError, FailureCodes.TrainingFailed, Retryable: true, "An internal error came again and again."));
                     }
                 },
                 lease.Lost);
-            return view.Job.State.IsTerminal() ? Rest.Ended : Rest.For(Backoff(view.Job.Failures));
+            return view.Job.State.IsTerminal() ? Rest.Ended : Rest.For(Backoff(view.Job.Failures.InARow));
         }
         catch (Exception again) when (again is not LeaseLostException)
         {

@@ -18,18 +18,21 @@ internal sealed record Failure(ErrorCategory Category, string Code, bool Retryab
     public static Failure UnknownRun() =>
         new(ErrorCategory.UnknownRun, FailureCodes.UnknownRun, Retryable: false, "It could not be found out whether the provider made a run.");
 
-    /// <summary>Known beforehand, so that nothing was uploaded.</summary>
-    public static Failure CredentialsRefused(ProviderAccess access) =>
-        new(ErrorCategory.Authentication, FailureCodes.ProviderCredentialsRefused, Retryable: true, access.Detail);
-
     public static Failure ModeChanged(string mode) =>
         new(ErrorCategory.Canceled, FailureCodes.ProviderModeChanged, Retryable: false, $"It was begun in the mode sandbox; the provider's mode is {mode} now.");
+
+    /// <summary>What was waited for did not come. With a run at the provider nothing may be said to be free of charge.</summary>
+    public static Failure AccessRefused(ProviderException problem, bool hasRun) => new(
+        problem.Category,
+        hasRun ? FailureCodes.ProviderAccessLost
+            : problem.Category == ErrorCategory.Payment ? FailureCodes.ProviderPaymentRequired
+            : FailureCodes.ProviderCredentialsRefused,
+        Retryable: true,
+        problem.Message);
 
     /// <summary>The failure that a provider's refusal comes to once it is not waited for any longer.</summary>
     public static Failure From(ProviderException problem) => problem.Category switch
     {
-        ErrorCategory.Authentication => new(problem.Category, FailureCodes.ProviderAuthentication, Retryable: true, problem.Message),
-        ErrorCategory.Payment => new(problem.Category, FailureCodes.ProviderPaymentRequired, Retryable: true, problem.Message),
         ErrorCategory.Validation or ErrorCategory.FileError => new(problem.Category, FailureCodes.ProviderRejectedInput, Retryable: false, problem.Message),
         ErrorCategory.RateLimit => new(problem.Category, FailureCodes.ProviderRateLimited, Retryable: true, problem.Message),
         _ => new(problem.Category, FailureCodes.ProviderUnavailable, Retryable: true, problem.Message),
@@ -41,7 +44,7 @@ internal static class FailureCodes
 {
     public const string ProviderCredentialsRefused = "provider_credentials_refused";
     public const string ProviderModeChanged = "provider_mode_changed";
-    public const string ProviderAuthentication = "provider_authentication";
+    public const string ProviderAccessLost = "provider_access_lost";
     public const string ProviderPaymentRequired = "provider_payment_required";
     public const string ProviderRejectedInput = "provider_rejected_input";
     public const string ProviderRateLimited = "provider_rate_limited";

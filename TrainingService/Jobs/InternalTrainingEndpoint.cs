@@ -16,6 +16,8 @@ internal sealed record TrainingStateView(
     int Attempt,
     string? Provider,
     DateTimeOffset? EstimatedCompletion,
+    string? WaitingReason,
+    DateTimeOffset? WaitingUntil,
     TrainingFailureView? Failure,
     TrainingModelView? Model);
 
@@ -51,6 +53,8 @@ internal static class InternalTrainingEndpoint
                 job.AttemptNumber,
                 job.Provider,
                 job.EstimatedCompletion,
+                job.WaitingReason?.ToText(),
+                job.WaitingUntil,
                 TrainingEndpoints.FailureOf(job),
                 job.State == JobState.Succeeded ? TrainingEndpoints.ModelOf(job) : null));
     }

@@ -56,7 +56,15 @@ internal sealed class Job
     public DateTimeOffset StateSince { get; set; }
 
     /// <summary>Failures in a row within the present state.</summary>
-    public int Failures { get; set; }
+    public FailureCounts Failures { get; init; } = new();
+
+    /// <summary>What somebody must mend before it can go on; null while nothing is in its way.</summary>
+    public WaitingReason? WaitingReason { get; set; }
+
+    public DateTimeOffset? WaitingSince { get; set; }
+
+    /// <summary>When the waiting ends in a failure.</summary>
+    public DateTimeOffset? WaitingUntil { get; set; }
 
     public DateTimeOffset? DatasetAskedAt { get; set; }
 
@@ -188,6 +196,9 @@ internal sealed class Attempt
     public DateTimeOffset? StopAskedAt { get; set; }
 
     public string? OutputVersion { get; set; }
+
+    /// <summary>Whether its run left nothing that can still be fetched or used, so that a retry must train again.</summary>
+    public bool IsSpent { get; set; }
 
     public double? BilledSeconds { get; set; }
 

@@ -43,7 +43,8 @@ internal sealed class JobChange(TrainingContext db, Outbox outbox, Job job, Atte
 
         Job.State = next;
         Job.StateSince = Now;
-        Job.Failures = 0;
+        Job.Failures.Clear();
+        ClearWaiting();
         Job.Progress = next is JobState.Failed or JobState.Canceled ? Job.Progress : Math.Max(Job.Progress, next.Progress());
         OpenStage();
         if (next.IsTerminal() && Stage is not null)
@@ -102,9 +103,9 @@ internal sealed class JobChange(TrainingContext db, Outbox outbox, Job job, Atte
     }
 
     /// <summary>Notes that a step went wrong and will be tried again.</summary>
-    public void NoteFailure(ProviderException problem)
+    public void NoteFailure(ProviderException problem, FailureKind? kind = null)
     {
-        Job.Failures++;
+        Job.Failures.Add(kind ?? FailureCounts.KindOf(problem));
         if (Stage is not null)
         {
             Stage.Tries++;
@@ -117,6 +118,50 @@ internal sealed class JobChange(TrainingContext db, Outbox outbox, Job job, Atte
             current.ErrorCategory = problem.Category.ToText();
             current.ErrorDetail = problem.Message;
         }
+    }
+
+    /// <summary>Waits until somebody mends what is in the way, at most until the deadline that its first moment set.</summary>
+    public void WaitFor(WaitingReason reason, TimeSpan limit)
+    {
+        Job.WaitingSince ??= Now;
+        Job.WaitingUntil ??= Now + limit;
+        if (Job.WaitingReason != reason)
+        {
+            Job.WaitingReason = reason;
+            Tell();
+        }
+    }
+
+    /// <summary>Goes on after a step that succeeded: earlier failures say nothing any more.</summary>
+    public void GoOn()
+    {
+        Job.Failures.Clear();
+        EndWaiting();
+    }
+
+    /// <summary>Goes on because what was waited for has come. The time spent waiting counts for no deadline.</summary>
+    public void EndWaiting()
+    {
+        if (Job.WaitingSince is not { } since)
+        {
+            return;
+        }
+
+        Job.StateSince += Now - since;
+        if (CurrentAttempt is { StopAskedAt: { } asked } stopping)
+        {
+            stopping.StopAskedAt = asked + (Now - since);
+        }
+
+        ClearWaiting();
+        Tell();
+    }
+
+    private void ClearWaiting()
+    {
+        Job.WaitingReason = null;
+        Job.WaitingSince = null;
+        Job.WaitingUntil = null;
     }
 
     /// <summary>Notes what a stage moved and what the provider calls it.</summary>

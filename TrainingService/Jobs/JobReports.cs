@@ -59,6 +59,8 @@ internal static class JobReports
                     Attempt = job.AttemptNumber,
                     Provider = job.Provider,
                     EstimatedCompletion = job.EstimatedCompletion,
+                    WaitingReason = job.WaitingReason?.ToText(),
+                    WaitingUntil = job.WaitingUntil,
                 });
                 break;
         }

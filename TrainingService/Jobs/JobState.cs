@@ -42,7 +42,7 @@ internal static class JobStates
     /// <summary>Whether a job may move so. Ends are final but for a retry; a new attempt goes back to submitting.</summary>
     public static bool MayBecome(this JobState from, JobState to) => (from, to) switch
     {
-        (JobState.Failed, JobState.Accepted or JobState.Queued or JobState.NeedsReview) => true,
+        (JobState.Failed, JobState.Accepted or JobState.Queued or JobState.NeedsReview or JobState.Collecting) => true,
         (JobState.Succeeded or JobState.Failed or JobState.Canceled, _) => false,
         (_, JobState.Failed or JobState.Canceled) => true,
         (JobState.Accepted, JobState.Preparing) => true,

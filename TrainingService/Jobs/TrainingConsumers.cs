@@ -95,7 +95,7 @@ internal sealed class CancelTrainingConsumer(TrainingContext db, Outbox outbox) 
     }
 }
 
-/// <summary>Opens a failed job again. A run that was lost sight of is followed on; only when the last attempt has ended is another one made.</summary>
+/// <summary>Opens a failed job again. A run that was lost sight of is followed on, and what a finished one made is fetched; only when neither is possible is another one bought.</summary>
 internal sealed class RetryTrainingConsumer(TrainingContext db, Outbox outbox) : AccountConsumer<RetryTraining, TrainingContext>(db)
 {
     protected override Guid AccountOf(RetryTraining message) => message.AccountId;
@@ -143,6 +143,7 @@ internal sealed class RetryTrainingConsumer(TrainingContext db, Outbox outbox) :
         {
             AttemptState.Running => JobState.Queued,
             AttemptState.Posting or AttemptState.Unknown => JobState.NeedsReview,
+            AttemptState.Succeeded when !attempt.IsSpent => JobState.Collecting,
             _ => JobState.Accepted,
         });
         change.Complete();

@@ -6,7 +6,7 @@ namespace Flurrty.TrainingService.Providers;
 
 /// <summary>
 /// Asks every provider, in the background, whose credential it was given: at start, again with back-off until it is known, and now and then after.
-/// What it finds is told once per change, shown at <c>/api/providers</c>, and stops trainings with a refused credential before anything is uploaded.
+/// What it finds is told once per change, shown at <c>/api/providers</c>, and holds trainings with a refused credential before anything is uploaded.
 /// </summary>
 internal sealed partial class AccessChecks(
     IServiceProvider services,
@@ -133,7 +133,7 @@ internal sealed partial class AccessChecks(
         public static partial void Accepted(ILogger logger, string provider, string mode, string account);
 
         [LoggerMessage(EventId = 4112, Level = LogLevel.Error,
-            Message = "{Provider} ({Mode}) refuses the credential: {Reason} No training is begun there. Give a valid token and restart this service; one that is made valid at the provider is noticed by itself")]
+            Message = "{Provider} ({Mode}) refuses the credential: {Reason} Trainings wait. Give a valid token and restart this service; one that is made valid at the provider is noticed by itself")]
         public static partial void Refused(ILogger logger, string provider, string mode, string reason);
 
         [LoggerMessage(EventId = 4113, Level = LogLevel.Warning,

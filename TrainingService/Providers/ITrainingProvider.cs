@@ -33,8 +33,8 @@ internal interface ITrainingProvider
     /// <summary>Asks for the run, once. Never repeats the request by itself and never throws for what the provider answered.</summary>
     Task<SubmissionOutcome> SubmitAsync(SubmissionPlan plan, Uri? webhook, TimeSpan deadline, CancellationToken cancellationToken);
 
-    /// <summary>Looks for the run that was made from this input, back to before the given time.</summary>
-    Task<ProviderRun?> FindAsync(string inputId, DateTimeOffset since, CancellationToken cancellationToken);
+    /// <summary>Reads the whole list, back to well before the time at which the run was first asked for, for the run of this name, or of whatever name that was made from this input.</summary>
+    Task<RunSearch> FindAsync(string inputId, string? runId, DateTimeOffset askedAt, CancellationToken cancellationToken);
 
     /// <summary>Reads a run; null when the provider does not know it.</summary>
     Task<ProviderRun?> LookAsync(string runId, CancellationToken cancellationToken);
@@ -138,6 +138,11 @@ internal enum RunStatus
     Aborted,
 }
 
+/// <summary>What a complete read of the provider's list shows.</summary>
+/// <param name="Run">The run, where it is there.</param>
+/// <param name="CannotTell">Whether the list has runs of that time whose input the provider has removed, so that one of them may be it.</param>
+internal readonly record struct RunSearch(ProviderRun? Run, bool CannotTell = false);
+
 /// <summary>A run as it was read from the provider.</summary>
 internal sealed record ProviderRun
 {
@@ -163,6 +168,9 @@ internal sealed record ProviderRun
 
     /// <summary>The version that the run made at the destination.</summary>
     public string? OutputVersion { get; init; }
+
+    /// <summary>Whether the provider has removed the run's input and output, which it does some time after the end.</summary>
+    public bool DataRemoved { get; init; }
 
     public double? BilledSeconds { get; init; }
 

@@ -46,7 +46,7 @@ internal static class ProviderEndpoints
             {
                 AccessState.Accepted => null,
                 AccessState.Refused => new ProviderReason(
-                    "provider_credentials_refused", $"{access.Detail} Its token must be replaced by the operator; until then no training is begun there."),
+                    "provider_credentials_refused", $"{access.Detail} Its token must be replaced by the operator; until then trainings wait."),
                 AccessState.Unreachable => new ProviderReason(
                     "provider_unreachable", $"{access.Detail} It is tried again by itself; a training waits for it for a while."),
                 _ => new ProviderReason("provider_unchecked", "Its token is being checked. Ask again in a few seconds."),

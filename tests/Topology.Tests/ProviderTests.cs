@@ -10,7 +10,7 @@ public sealed class ProviderTests(ProviderTests.Shared shared) : IClassFixture<P
     private RunningTopology Topology => shared.Topology;
 
     [Theory]
-    [InlineData(401, "provider_authentication")]
+    [InlineData(401, "provider_credentials_refused")]
     [InlineData(402, "provider_payment_required")]
     [InlineData(422, "provider_rejected_input")]
     public async Task Create_RefusedForGood_FailsWithWhatToDo(int status, string code)
@@ -75,7 +75,9 @@ public sealed class ProviderTests(ProviderTests.Shared shared) : IClassFixture<P
             builder.CreateResourceBuilder((ProjectResource)builder.Resources.Single(static resource => resource.Name == "training"))
                 .WithEnvironment("Driving__PostDeadline", "00:00:06")
                 .WithEnvironment("Driving__PostLease", "00:00:15")
-                .WithEnvironment("Driving__UnknownWait", "00:00:06");
+                .WithEnvironment("Driving__UnknownWait", "00:00:06")
+                .WithEnvironment("Driving__AccessPause", "00:00:01")
+                .WithEnvironment("Driving__AccessDeadline", "00:00:03");
             return Task.CompletedTask;
         });
 

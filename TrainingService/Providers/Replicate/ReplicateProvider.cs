@@ -18,6 +18,12 @@ internal sealed class ReplicateProvider(
     private const double DefaultLearningRate = 0.0004;
     private static readonly TimeSpan FactLifetime = TimeSpan.FromMinutes(10);
 
+    /// <summary>The list is searched this much further back than the request: two clocks are compared, and looking costs nothing.</summary>
+    private static readonly TimeSpan SearchMargin = TimeSpan.FromMinutes(10);
+
+    /// <summary>How far two kept clocks may differ. A run from before then is not the one that was asked for, whatever it hides.</summary>
+    private static readonly TimeSpan ClockMargin = TimeSpan.FromMinutes(1);
+
     private readonly ReplicateOptions _options = options.Value;
     private readonly Lock _gate = new();
     private readonly HashSet<string> _knownDestinations = new(StringComparer.Ordinal);
@@ -144,23 +150,27 @@ internal sealed class ReplicateProvider(
         return client.CreateTrainingAsync(plan.Trainer, plan.TrainerVersion, body, deadline, cancellationToken);
     }
 
-    public async Task<ProviderRun?> FindAsync(string inputId, DateTimeOffset since, CancellationToken cancellationToken)
+    public async Task<RunSearch> FindAsync(string inputId, string? runId, DateTimeOffset askedAt, CancellationToken cancellationToken)
     {
+        var cannotTell = false;
         await foreach (var training in client.ListTrainingsAsync(cancellationToken))
         {
-            if (training.Id is { Length: > 0 } && WasMadeFrom(training, inputId))
+            if (training.Id is { Length: > 0 } && (runId is null ? WasMadeFrom(training, inputId) : string.Equals(training.Id, runId, StringComparison.Ordinal)))
             {
                 // The list leaves the log out; the run is read by itself.
-                return await LookAsync(training.Id, cancellationToken) ?? ToRun(training);
+                return new RunSearch(await LookAsync(training.Id, cancellationToken) ?? ToRun(training));
             }
 
-            if (ReplicateTraining.ParseTime(training.CreatedAt) < since)
+            var createdAt = ReplicateTraining.ParseTime(training.CreatedAt);
+            if (createdAt < askedAt - SearchMargin)
             {
-                return null;
+                break;
             }
+
+            cannotTell |= runId is null && !(createdAt < askedAt - ClockMargin) && HidesItsInput(training);
         }
 
-        return null;
+        return new RunSearch(Run: null, cannotTell);
     }
 
     public async Task<ProviderRun?> LookAsync(string runId, CancellationToken cancellationToken)
@@ -222,6 +232,7 @@ internal sealed class ReplicateProvider(
             InputRejected = IsInputRejected(error),
             Artifact = Uri.TryCreate(OutputField(training, "weights"), UriKind.Absolute, out var weights) ? weights : null,
             OutputVersion = OutputField(training, "version"),
+            DataRemoved = training.DataRemoved ?? false,
             BilledSeconds = training.Metrics?.PredictTime,
         };
     }
@@ -238,6 +249,12 @@ internal sealed class ReplicateProvider(
         && field.ValueKind == JsonValueKind.String
             ? field.GetString()
             : null;
+
+    /// <summary>Replicate removes a run's data some time after its end: the entry stays, marked, with an input of nothing.</summary>
+    private static bool HidesItsInput(ReplicateTraining training) =>
+        training.DataRemoved is true
+        || training.Input is not { ValueKind: JsonValueKind.Object } input
+        || !input.EnumerateObject().MoveNext();
 
     /// <summary>The echoed input is a signed link of its own, sometimes encoded twice; the file's id is in it all the same.</summary>
     private static bool WasMadeFrom(ReplicateTraining training, string inputId)

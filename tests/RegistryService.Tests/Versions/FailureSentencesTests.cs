@@ -6,7 +6,7 @@ public sealed class FailureSentencesTests
 {
     private static readonly string[] Codes =
     [
-        "provider_credentials_refused", "provider_mode_changed", "provider_authentication", "provider_payment_required", "provider_rejected_input", "provider_rate_limited", "provider_unavailable", "provider_timeout",
+        "provider_credentials_refused", "provider_mode_changed", "provider_authentication", "provider_access_lost", "provider_payment_required", "provider_rejected_input", "provider_rate_limited", "provider_unavailable", "provider_timeout",
         "provider_run_vanished", "unknown_run", "model_invalid", "model_download_failed", "dataset_refused", "training_failed", "canceled",
     ];
 

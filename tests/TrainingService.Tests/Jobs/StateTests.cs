@@ -37,7 +37,7 @@ public sealed class StateTests
         {
             Assert.False(JobState.Succeeded.MayBecome(to));
             Assert.False(JobState.Canceled.MayBecome(to));
-            Assert.Equal(to is JobState.Accepted or JobState.Queued or JobState.NeedsReview, JobState.Failed.MayBecome(to));
+            Assert.Equal(to is JobState.Accepted or JobState.Queued or JobState.NeedsReview or JobState.Collecting, JobState.Failed.MayBecome(to));
         }
     }
 

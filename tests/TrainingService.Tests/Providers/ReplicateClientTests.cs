@@ -223,7 +223,7 @@ public sealed class ReplicateClientTests : IAsyncLifetime
         On("GET /v1/trainings?cursor=two", 200, Last);
         On("GET /v1/trainings/wanted", 200, """{"id":"wanted","status":"processing","logs":"flux_train_replicate:  50%|█████     | 500/1000 [05:00<05:00,  1.6it/s]"}""");
 
-        var run = await Provider.FindAsync("Zmls_Q-8", DateTimeOffset.Parse("2026-11-20T09:00:00Z"), CancellationToken.None);
+        var (run, _) = await Provider.FindAsync("Zmls_Q-8", runId: null, DateTimeOffset.Parse("2026-11-20T09:00:00Z"), CancellationToken.None);
 
         Assert.Equal("wanted", run?.Id);
         Assert.Equal(500, run?.Progress?.Step);
@@ -235,10 +235,31 @@ public sealed class ReplicateClientTests : IAsyncLifetime
     {
         On("GET /v1/trainings", 200, """{"next":"https://api.replicate.com/v1/trainings?cursor=two","results":[{"id":"old","status":"succeeded","created_at":"2026-11-20T08:00:00Z","input":{}}]}""");
 
-        var run = await Provider.FindAsync("ZmlsZQ", DateTimeOffset.Parse("2026-11-20T09:00:00Z"), CancellationToken.None);
+        var found = await Provider.FindAsync("ZmlsZQ", runId: null, DateTimeOffset.Parse("2026-11-20T09:00:00Z"), CancellationToken.None);
 
-        Assert.Null(run);
+        Assert.Equal(new RunSearch(Run: null, CannotTell: false), found);
         Assert.Single(_requests);
+    }
+
+    [Theory]
+    [InlineData("""{"id":"b","created_at":"2026-11-20T10:00:00Z","data_removed":true,"input":{}}""", true)]
+    [InlineData("""{"id":"b","created_at":"2026-11-20T10:00:00Z","input":{}}""", true)]
+    [InlineData("""{"id":"b","created_at":"2026-11-20T10:00:00Z"}""", true)]
+    [InlineData("""{"id":"b","created_at":"2026-11-20T10:00:00Z","data_removed":false,"input":{"input_images":"https://api.replicate.com/v1/files/other/download"}}""", false)]
+    [InlineData("""{"id":"b","created_at":"2026-11-20T08:55:00Z","data_removed":true,"input":{}}""", false)]
+    [InlineData("""{"id":"b","created_at":"2026-11-20T08:59:30Z","data_removed":true,"input":{}}""", true)]
+    [InlineData("""{"id":"b","created_at":"2026-11-20T10:00:00Z","input":{"prompt":"a foreign training"}}""", false)]
+    public async Task Run_NotInAListWhoseEntriesLostTheirInput_CannotBeTold(string entry, bool cannotTell)
+    {
+        var page = $$"""{"next":null,"results":[{{entry}}]}""";
+        On("GET /v1/trainings", 200, page);
+        var found = await Provider.FindAsync("ZmlsZQ", runId: null, DateTimeOffset.Parse("2026-11-20T09:00:00Z"), CancellationToken.None);
+
+        Assert.Equal(new RunSearch(Run: null, cannotTell), found);
+
+        On("GET /v1/trainings", 200, page);
+        // By the name that the provider gave it, a run is told all the same.
+        Assert.Equal(new RunSearch(Run: null, CannotTell: false), await Provider.FindAsync("ZmlsZQ", "a", DateTimeOffset.Parse("2026-11-20T09:00:00Z"), CancellationToken.None));
     }
 
     [Fact]

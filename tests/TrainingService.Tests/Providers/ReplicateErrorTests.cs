@@ -9,8 +9,8 @@ namespace Flurrty.TrainingService.Tests.Providers;
 public sealed class ReplicateErrorTests
 {
     [Theory]
-    [InlineData(401, "authentication", "provider_authentication", false)]
-    [InlineData(403, "authentication", "provider_authentication", false)]
+    [InlineData(401, "authentication", "provider_credentials_refused", false)]
+    [InlineData(403, "authentication", "provider_credentials_refused", false)]
     [InlineData(402, "payment", "provider_payment_required", false)]
     [InlineData(404, "validation", "provider_rejected_input", false)]
     [InlineData(413, "file_error", "provider_rejected_input", false)]
@@ -27,7 +27,9 @@ public sealed class ReplicateErrorTests
 
         Assert.Equal(category, problem.Category.ToText());
         Assert.Equal(transient, problem.IsTransient);
-        Assert.Equal(code, Failure.From(problem).Code);
+        var isWaitedFor = FailureCounts.KindOf(problem) == FailureKind.Access;
+        Assert.Equal(status is 401 or 402 or 403, isWaitedFor);
+        Assert.Equal(code, (isWaitedFor ? Failure.AccessRefused(problem, hasRun: false) : Failure.From(problem)).Code);
     }
 
     [Theory]

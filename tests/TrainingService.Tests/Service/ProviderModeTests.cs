@@ -12,11 +12,11 @@ public sealed class ProviderModeTests(TrainingFixture fixture)
 {
 
     [Fact]
-    public async Task Training_WithARefusedToken_FailsBeforeAnythingIsUploaded()
+    public async Task Training_WithARefusedToken_WaitsAndThenFailsBeforeAnythingIsUploaded()
     {
         await fixture.StopSharedAsync();
         const string Wrong = "r8_wrong_token_that_no_log_shows";
-        await using var service = await fixture.StartServiceAsync(("Replicate:ApiToken", Wrong));
+        await using var service = await fixture.StartServiceAsync(("Replicate:ApiToken", Wrong), ("Driving:AccessPause", "00:00:00.2"), ("Driving:AccessDeadline", "00:00:02"));
         var uploads = await fixture.Admin.AddFaultAsync(new { on = "request", method = "POST", path = "/v1/files", count = 0, action = new { kind = "answer", status = 503 } });
 
         var job = await fixture.TrainAsync();
@@ -24,6 +24,7 @@ public sealed class ProviderModeTests(TrainingFixture fixture)
 
         Assert.Equal("provider_credentials_refused", row.GetProperty("failure_code").GetString());
         Assert.True(row.GetProperty("failure_retryable").GetBoolean());
+        Assert.Contains(await fixture.MessagesAsync(job.JobId), static message => message.Type == "TrainingAdvanced" && message.Body.GetProperty("WaitingReason").GetString() == "credentials_refused");
         Assert.Equal(0, row.GetProperty("attempts").GetArrayLength());
         Assert.Equal(0, (await fixture.Admin.FaultAsync(uploads)).GetProperty("hits").GetInt32());
         Assert.DoesNotContain(await fixture.MessagesAsync(job.JobId), static message => message.Type == "BuildDataset");

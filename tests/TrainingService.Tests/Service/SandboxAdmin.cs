@@ -10,12 +10,12 @@ internal sealed class SandboxAdmin(Uri address) : IDisposable
 
     public static Guid Installation { get; } = Guid.Parse("0f8fad5b-d9cb-469f-a165-70867728950e");
 
-    public static string DestinationOf(Guid accountId) => $"sandbox-user/flurrty-0f8fad5b-{accountId.ToString("N")[^12..]}";
+    public static string DestinationOf(Guid accountId, string owner = "sandbox-user") => $"{owner}/flurrty-0f8fad5b-{accountId.ToString("N")[^12..]}";
 
     /// <summary>The runs that an account would be charged for.</summary>
-    public async Task<IReadOnlyList<JsonElement>> RunsAsync(Guid accountId)
+    public async Task<IReadOnlyList<JsonElement>> RunsAsync(Guid accountId, string owner = "sandbox-user")
     {
-        var invoice = await _client.GetFromJsonAsync<JsonElement>($"admin/invoice?destination={Uri.EscapeDataString(DestinationOf(accountId))}");
+        var invoice = await _client.GetFromJsonAsync<JsonElement>($"admin/invoice?destination={Uri.EscapeDataString(DestinationOf(accountId, owner))}");
         return [.. invoice.GetProperty("runs").EnumerateArray().Where(static run => run.GetProperty("kind").GetString() == "training")];
     }
 
@@ -31,15 +31,30 @@ internal sealed class SandboxAdmin(Uri address) : IDisposable
 
     public async Task<JsonElement> FaultAsync(string id) => await _client.GetFromJsonAsync<JsonElement>($"admin/faults/{id}");
 
-    public async Task ReleaseAsync(string id)
+    public Task ReleaseAsync(string id) => PostAsync($"admin/faults/{id}/release");
+
+    /// <summary>How long every run takes from here on.</summary>
+    public async Task SetSpeedAsync(double secondsPerTraining)
     {
-        using var response = await _client.PostAsync($"admin/faults/{id}/release", content: null);
+        using var response = await _client.PutAsJsonAsync("admin/speed", new { seconds_per_training = secondsPerTraining });
         response.EnsureSuccessStatusCode();
     }
+
+    /// <summary>Ends a run now.</summary>
+    public Task FinishAsync(string run) => PostAsync($"admin/replicate/trainings/{run}/finish");
+
+    /// <summary>Removes the data of a run that has ended, as Replicate does after an hour.</summary>
+    public Task RemoveDataAsync(string run) => PostAsync($"admin/replicate/trainings/{run}/remove-data");
 
     public async Task ClearFaultsAsync()
     {
         using var response = await _client.DeleteAsync("admin/faults");
+        response.EnsureSuccessStatusCode();
+    }
+
+    private async Task PostAsync(string path)
+    {
+        using var response = await _client.PostAsync(path, content: null);
         response.EnsureSuccessStatusCode();
     }
 

@@ -29,6 +29,9 @@ public sealed class TrainingFixture : IAsyncLifetime
     private const string Token = "r8_test_token";
     private const string Database = "training";
 
+    /// <summary>Another account's at the Sandbox, for a test that leaves behind what others must not meet.</summary>
+    internal const string OtherToken = "r8_other_token";
+
     internal static readonly TimeSpan PostDeadline = TimeSpan.FromSeconds(6);
     internal static readonly TimeSpan UnknownWait = TimeSpan.FromSeconds(1);
 
@@ -60,6 +63,7 @@ public sealed class TrainingFixture : IAsyncLifetime
             ["Sandbox__DataDirectory"] = _sandboxData,
             ["Sandbox__SecondsPerTraining"] = "1",
             ["Sandbox__Tokens__0"] = Token,
+            ["Sandbox__Tokens__1"] = OtherToken,
         });
         Surroundings = await Surroundings.StartAsync(_keys.SignerOf("gateway"));
         _postgres = await NativePostgres.StartAsync(Database);
