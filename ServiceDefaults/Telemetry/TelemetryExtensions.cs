@@ -62,6 +62,9 @@ public static class TelemetryExtensions
         builder.Logging.AddFilter("Microsoft.EntityFrameworkCore.Database.Command", LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.EntityFrameworkCore.Infrastructure", LogLevel.Warning);
 
+        // It opens a scope with the request's path around everything that is logged meanwhile, and that path may be a capability (webhook token).
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
+
         // It tells of each try, the good ones too.
         builder.Logging.AddFilter("Polly", LogLevel.Warning);
 
