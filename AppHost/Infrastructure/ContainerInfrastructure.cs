@@ -123,6 +123,7 @@ internal static class ContainerInfrastructure
         string[] engines = string.IsNullOrEmpty(named) ? ["docker", "podman"] : [named];
         var start = TimeProvider.System.GetTimestamp();
         var said = false;
+        using var pause = new ManualResetEventSlim();
         while (engines.FirstOrDefault(engine => ShortCommand.Ask(engine, question) is { ExitCode: 0, Output.Length: > 0 }) is { } engine)
         {
             if (TimeProvider.System.GetElapsedTime(start) > PatienceForUsers)
@@ -136,7 +137,7 @@ internal static class ContainerInfrastructure
                 said = true;
             }
 
-            Thread.Sleep(TimeSpan.FromMilliseconds(500));
+            pause.Wait(TimeSpan.FromMilliseconds(500));
         }
     }
 
