@@ -10,18 +10,29 @@ public sealed class ProviderTests(ProviderTests.Shared shared) : IClassFixture<P
     private RunningTopology Topology => shared.Topology;
 
     [Theory]
-    [InlineData(401, "provider_credentials_refused")]
-    [InlineData(402, "provider_payment_required")]
-    [InlineData(422, "provider_rejected_input")]
-    public async Task Create_RefusedForGood_FailsWithWhatToDo(int status, string code)
+    [InlineData(401, 0, "provider_credentials_refused")]
+    [InlineData(402, 0, "provider_payment_required")]
+    [InlineData(422, 1, "provider_rejected_input")]
+    public async Task Create_RefusedForGood_FailsWithWhatToDo(int status, int count, string code)
     {
         var runs = (await Topology.InvoiceAsync()).Count;
-        await FaultAsync(new JsonObject { ["kind"] = "answer", ["status"] = status, ["body"] = new JsonObject { ["detail"] = "Scripted." } });
+        var fault = await FaultAsync(Refusal(status), count);
         var identity = await TrainAsync();
+        await Topology.SandboxAdmin.DeleteAsync(new Uri($"/admin/faults/{fault["id"]}", UriKind.Relative));
         Assert.Equal("failed", (string?)identity["status"]);
         Assert.Equal(code, (string?)identity["error"]!["code"]);
         Assert.True(((string?)identity["error"]!["message"])?.Length > 20, identity.ToJsonString());
         Assert.Equal(runs, (await Topology.InvoiceAsync()).Count);
+    }
+
+    [Theory]
+    [InlineData(401)]
+    [InlineData(402)]
+    public async Task Create_RefusedOnce_WaitsAndBecomesReady(int status)
+    {
+        var runs = (await Topology.InvoiceAsync()).Count;
+        await FaultAsync(Refusal(status));
+        await AssertReadyOnceAsync(runs);
     }
 
     [Fact]
@@ -57,8 +68,10 @@ public sealed class ProviderTests(ProviderTests.Shared shared) : IClassFixture<P
         Assert.Equal(runs + 1, (await Topology.InvoiceAsync()).Count);
     }
 
-    private Task<JsonObject> FaultAsync(JsonObject action) =>
-        RunningTopology.PostAsync(Topology.SandboxAdmin, "/admin/faults", new JsonObject { ["method"] = "POST", ["path"] = Create, ["action"] = action });
+    private static JsonObject Refusal(int status) => new() { ["kind"] = "answer", ["status"] = status, ["body"] = new JsonObject { ["detail"] = "Scripted." } };
+
+    private Task<JsonObject> FaultAsync(JsonObject action, int count = 1) =>
+        RunningTopology.PostAsync(Topology.SandboxAdmin, "/admin/faults", new JsonObject { ["method"] = "POST", ["path"] = Create, ["count"] = count, ["action"] = action });
 
     private async Task<JsonObject> TrainAsync()
     {
