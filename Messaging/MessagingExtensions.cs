@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.Metrics;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
@@ -13,6 +14,11 @@ namespace Flurrty.Messaging;
 public static class MessagingExtensions
 {
     internal static readonly ActivitySource Source = new("Flurrty.Messaging");
+
+    private static readonly Meter Meter = new("Flurrty.Messaging");
+
+    internal static readonly Counter<long> SetAside = Meter.CreateCounter<long>(
+        "flurrty.outbox.set_aside", "{message}", "Messages of the outbox that could not be sent for a reason of their own.");
 
     /// <summary>
     /// Adds MassTransit over RabbitMQ (<c>ConnectionStrings:messaging</c>), the <see cref="Outbox"/> over <typeparamref name="TContext"/> and its delivery.
@@ -39,6 +45,7 @@ public static class MessagingExtensions
             bus.ConfigureHealthCheckOptions(health => health.MinimalFailureStatus = HealthStatus.Degraded);
             bus.AddConfigureEndpointsCallback(static (_, endpoint) =>
                 endpoint.UseMessageRetry(static retry => retry.Exponential(5, TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5), TimeSpan.FromMilliseconds(300))));
+            bus.AddConsumer<UndeliveredMessageConsumer>();
             configure?.Invoke(bus);
             bus.UsingRabbitMq((context, rabbit) =>
             {

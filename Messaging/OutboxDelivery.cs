@@ -1,11 +1,14 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using Flurrty.ServiceDefaults.Data;
+using Flurrty.ServiceDefaults.Hosting;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using RabbitMQ.Client.Exceptions;
 
 namespace Flurrty.Messaging;
 
@@ -17,6 +20,7 @@ internal sealed partial class OutboxDelivery<TContext>(
     [FromKeyedServices(Dispatcher.Key)] NpgsqlDataSource dispatcher,
     IServiceScopeFactory scopes,
     IBus bus,
+    IEndpointNameFormatter names,
     OutboxSignal signal,
     TimeProvider time,
     ILogger<OutboxDelivery<TContext>> logger) : BackgroundService
@@ -32,48 +36,25 @@ internal sealed partial class OutboxDelivery<TContext>(
 
     private long _lastPrune;
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                while (await DeliverBatchAsync(stoppingToken) == Batch)
-                {
-                    // More may wait.
-                }
-
-                await PruneAsync(stoppingToken);
-                await signal.WaitAsync(Poll, stoppingToken);
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception exception) when (exception is NpgsqlException or DbUpdateException or InvalidOperationException or TimeoutException)
-            {
-                LogPaused(logger, exception.Message);
-                await Task.Delay(Poll + Jitter(), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-        }
-    }
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        BackgroundLoop.RunAsync("delivery of the outbox", TurnAsync, time, logger, stoppingToken);
 
     private static TimeSpan Jitter() => TimeSpan.FromMilliseconds(Random.Shared.Next(500));
 
-    private async Task<int> DeliverBatchAsync(CancellationToken cancellationToken)
+    private async Task TurnAsync(CancellationToken cancellationToken)
     {
-        var claimed = new List<(Guid Id, Guid AccountId)>();
-        await using (var command = dispatcher.CreateCommand("SELECT id, account_id FROM claim_outbox($1, $2)"))
+        while (await DeliverBatchAsync(cancellationToken) == Batch)
         {
-            command.Parameters.Add(new NpgsqlParameter { Value = Batch });
-            command.Parameters.Add(new NpgsqlParameter { Value = LeaseSeconds });
-            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-            while (await reader.ReadAsync(cancellationToken))
-            {
-                claimed.Add((reader.GetGuid(0), reader.GetGuid(1)));
-            }
+            // More may wait.
         }
 
+        await PruneAsync(cancellationToken);
+        await signal.WaitAsync(Poll, cancellationToken);
+    }
+
+    private async Task<int> DeliverBatchAsync(CancellationToken cancellationToken)
+    {
+        var claimed = await dispatcher.ClaimAsync("SELECT id, account_id FROM claim_outbox($1, $2)", [Batch, LeaseSeconds], cancellationToken);
         foreach (var account in claimed.GroupBy(static row => row.AccountId, static row => row.Id))
         {
             await DeliverAsync(account.Key, [.. account], cancellationToken);
@@ -135,24 +116,47 @@ internal sealed partial class OutboxDelivery<TContext>(
         return null;
     }
 
+    /// <summary>Sends a message, or puts one that cannot be sent for a reason of its own with the dead letters. Fails only if the broker is away.</summary>
+    private async Task SendAsync(OutboxMessage message, CancellationToken cancellationToken)
+    {
+        MessageBody body;
+        try
+        {
+            body = MessageBody.Read(message.Type, message.Body);
+        }
+        catch (Exception exception)
+        {
+            await SetAsideAsync(message, exception, cancellationToken);
+            return;
+        }
+
+        try
+        {
+            await body.SendAsync(bus, message.Id, message.Queue, cancellationToken);
+        }
+        catch (Exception exception) when (!IsBrokerAway(exception))
+        {
+            await SetAsideAsync(message, exception, cancellationToken);
+        }
+    }
+
+    private async Task SetAsideAsync(OutboxMessage message, Exception reason, CancellationToken cancellationToken)
+    {
+        var aside = new UndeliveredMessage { AccountId = message.AccountId, Queue = message.Queue, Type = message.Type, Body = message.Body };
+        await new MessageBody(aside, typeof(UndeliveredMessage)).SendAsync(bus, message.Id, names.Consumer<UndeliveredMessageConsumer>(), cancellationToken);
+        MessagingExtensions.SetAside.Add(1);
+        LogSetAside(logger, message.Id, message.Type, message.Attempts, reason.GetType().Name);
+    }
+
+    // Every other message would fail in the same way.
+    private static bool IsBrokerAway(Exception exception) =>
+        exception is OperationCanceledException or TimeoutException or ConnectionException or MessageNotAcknowledgedException or RabbitMQClientException or IOException or SocketException
+        || (exception.InnerException is { } inner && IsBrokerAway(inner));
+
     private static Activity? StartActivity(OutboxMessage message) =>
         ActivityContext.TryParse(message.TraceParent, traceState: null, isRemote: true, out var parent)
             ? MessagingExtensions.Source.StartActivity("outbox deliver", ActivityKind.Internal, parent)
             : null;
-
-    private async Task SendAsync(OutboxMessage message, CancellationToken cancellationToken)
-    {
-        var body = message.Read();
-        if (message.Queue is null)
-        {
-            await bus.Publish(body, message.MessageType(), context => context.MessageId = message.Id, cancellationToken);
-        }
-        else
-        {
-            var endpoint = await bus.GetSendEndpoint(new Uri($"queue:{message.Queue}"));
-            await endpoint.Send(body, message.MessageType(), Pipe.Execute<SendContext>(context => context.MessageId = message.Id), cancellationToken);
-        }
-    }
 
     private async Task PruneAsync(CancellationToken cancellationToken)
     {
@@ -167,6 +171,6 @@ internal sealed partial class OutboxDelivery<TContext>(
         _ = await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    [LoggerMessage(2001, LogLevel.Warning, "Delivery of the outbox pauses: {Reason}")]
-    private static partial void LogPaused(ILogger logger, string reason);
+    [LoggerMessage(2002, LogLevel.Error, "Message {MessageId} ({Type}, try {Attempts}) cannot be sent and lies with the dead letters of this service: {Reason}")]
+    private static partial void LogSetAside(ILogger logger, Guid messageId, string type, int attempts, string reason);
 }

@@ -45,10 +45,6 @@ public sealed class OutboxMessage
         Body = JsonSerializer.Serialize(message),
         TraceParent = Activity.Current?.Id,
     };
-
-    internal object Read() => JsonSerializer.Deserialize(Body, MessageType()) ?? throw new InvalidOperationException($"The outbox message {Id} is empty.");
-
-    internal Type MessageType() => System.Type.GetType(Type, throwOnError: true)!;
 }
 
 /// <summary>A message that a consumer has acted on; kept for seven days.</summary>

@@ -1,3 +1,4 @@
+using Flurrty.ServiceDefaults.Hosting;
 using Flurrty.ServiceDefaults.Http;
 using Flurrty.ServiceDefaults.Problems;
 using Flurrty.ServiceDefaults.Telemetry;
@@ -7,6 +8,7 @@ using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 
@@ -35,7 +37,8 @@ public static class ServiceDefaultsExtensions
         builder.Services.AddFlurrtyProblems();
         ProtectionKeys.AddTo(builder.Services);
         builder.Services.Configure<KestrelServerOptions>(kestrel => kestrel.AddServerHeader = false);
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(5));
+        builder.Services.TryAddSingleton(TimeProvider.System);
+        builder.Services.AddShutdown();
         return builder;
     }
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Flurrty.Messaging;
 using Flurrty.RegistryService.Persistence;
 using Flurrty.ServiceDefaults.Data;
+using Flurrty.ServiceDefaults.Hosting;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -21,47 +22,25 @@ internal sealed partial class Reconciler(
 {
     internal static readonly ActivitySource Source = new("Flurrty.RegistryService");
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => BackgroundLoop.RunAsync(
+        "reconciling of quiet versions",
+        async token =>
         {
-            try
+            while (await ReconcileBatchAsync(token) == options.Value.Batch)
             {
-                while (await ReconcileBatchAsync(stoppingToken) == options.Value.Batch)
-                {
-                    // More may be due.
-                }
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-#pragma warning disable CA1031 // The loop outlives whatever one round meets: no version may wait for a restart.
-            catch (Exception exception)
-#pragma warning restore CA1031
-            {
-                LogPaused(logger, exception);
+                // More may be due.
             }
 
-            await Task.Delay(options.Value.Every, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
+            await Task.Delay(options.Value.Every, time, token);
+        },
+        time,
+        logger,
+        stoppingToken);
 
     private async Task<int> ReconcileBatchAsync(CancellationToken cancellationToken)
     {
-        var due = new List<(Guid Id, Guid AccountId)>();
-        await using (var command = dispatcher.CreateCommand("SELECT id, account_id FROM claim_quiet_versions($1, $2, $3)"))
-        {
-            command.Parameters.Add(new NpgsqlParameter { Value = options.Value.Batch });
-            command.Parameters.Add(new NpgsqlParameter { Value = options.Value.ResendAfter });
-            command.Parameters.Add(new NpgsqlParameter { Value = options.Value.AskAfter });
-            await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-            while (await reader.ReadAsync(cancellationToken))
-            {
-                due.Add((reader.GetGuid(0), reader.GetGuid(1)));
-            }
-        }
-
+        var due = await dispatcher.ClaimAsync(
+            "SELECT id, account_id FROM claim_quiet_versions($1, $2, $3)", [options.Value.Batch, options.Value.ResendAfter, options.Value.AskAfter], cancellationToken);
         foreach (var (id, accountId) in due)
         {
             try
@@ -137,9 +116,6 @@ internal sealed partial class Reconciler(
             },
             cancellationToken);
     }
-
-    [LoggerMessage(3201, LogLevel.Warning, "A round of reconciling failed; the next one comes")]
-    private static partial void LogPaused(ILogger logger, Exception exception);
 
     [LoggerMessage(3202, LogLevel.Warning, "Version {VersionId} could not be reconciled; it is tried again")]
     private static partial void LogPutOff(ILogger logger, Guid versionId, Exception exception);

@@ -6,20 +6,42 @@ namespace Flurrty.ServiceDefaults.Data;
 /// <summary>Work on the rows of one account, in one explicit transaction. Reads too: without an account there are no rows.</summary>
 public static class AccountTransactions
 {
-    /// <summary>Runs <paramref name="work"/> in a transaction that sees and changes the rows of this account alone, and commits it.</summary>
+    private const int Tries = 3;
+
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(200);
+
+    /// <summary>
+    /// Runs <paramref name="work"/> in a transaction that sees and changes the rows of this account alone, and commits it. What a deadlock or a lost
+    /// connection ended before the commit is repeated at most twice, if the context tracked nothing when it was called.
+    /// A failure of the commit itself is not: whether it took effect is unknown.
+    /// </summary>
     /// <param name="db">The context; it has no transaction yet.</param>
     /// <param name="accountId">The account.</param>
-    /// <param name="work">The work; it calls SaveChanges itself.</param>
+    /// <param name="work">The work; it calls SaveChanges itself. It may run more than once, so it changes rows alone and adds to nothing that outlives it.</param>
     /// <param name="cancellationToken">Ends the work; nothing is committed then.</param>
     public static async Task<TResult> AsAccountAsync<TResult>(
         this DbContext db, Guid accountId, Func<CancellationToken, Task<TResult>> work, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(db);
         ArgumentNullException.ThrowIfNull(work);
-        await using var transaction = await db.BeginAsAccountAsync(accountId, cancellationToken);
-        var result = await work(cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
-        return result;
+        var isRepeatable = !db.ChangeTracker.Entries().Any();
+        for (var attempt = 1; ; attempt++)
+        {
+            var isCommitting = false;
+            try
+            {
+                await using var transaction = await db.BeginAsAccountAsync(accountId, cancellationToken);
+                var result = await work(cancellationToken);
+                isCommitting = true;
+                await transaction.CommitAsync(cancellationToken);
+                return result;
+            }
+            catch (Exception exception) when (isRepeatable && !isCommitting && attempt < Tries && exception.IsTransientDatabaseFailure())
+            {
+                db.ChangeTracker.Clear();
+                await Task.Delay(LongestPause * Random.Shared.NextDouble(), cancellationToken);
+            }
+        }
     }
 
     /// <inheritdoc cref="AsAccountAsync{TResult}"/>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Flurrty.ServiceDefaults.Data;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
@@ -52,7 +53,7 @@ internal sealed partial class ProblemExceptionHandler(ILogger<ProblemExceptionHa
             case OperationCanceledException when httpContext.RequestAborted.IsCancellationRequested:
                 httpContext.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
                 return true;
-            case Npgsql.NpgsqlException { IsTransient: true }:
+            case var away when away.IsTransientDatabaseFailure():
                 LogAway(logger, exception);
                 httpContext.Response.Headers.RetryAfter = "5";
                 await Problem.WriteAsync(httpContext, StatusProblems.For(StatusCodes.Status503ServiceUnavailable));

@@ -23,8 +23,12 @@ internal static class DrivingServices
         builder.Services.AddSingleton<JobStore>();
         builder.Services.AddSingleton<JobRunner>();
         builder.Services.AddSingleton<WakeListener>();
-        builder.Services.AddHostedService(static services => services.GetRequiredService<WakeListener>());
         builder.Services.AddHostedService<JobDispatch>();
         builder.Services.AddHostedService<WaitingCount>();
+        builder.Services.AddOptions<HostOptions>().PostConfigure<IOptions<DrivingOptions>>(static (host, driving) =>
+        {
+            var needed = JobDispatch.DrainTime(driving.Value);
+            host.ShutdownTimeout = host.ShutdownTimeout > needed ? host.ShutdownTimeout : needed;
+        });
     }
 }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Flurrty.ServiceDefaults.Data;
+using Flurrty.ServiceDefaults.Hosting;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -19,40 +20,25 @@ internal sealed partial class JobDispatch(
     TimeProvider time,
     ILogger<JobDispatch> logger) : BackgroundService
 {
-    private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(4);
+    // Beside requests that are on the way, time to give the jobs back.
+    private static readonly TimeSpan ReleaseTime = TimeSpan.FromSeconds(4);
 
     // Hosted services are made before options are validated. What needs valid ones waits, so that a start tells all errors at once.
     private readonly Lazy<JobRunner> _runner = new(services.GetRequiredService<JobRunner>);
     private readonly Lazy<DrivingOptions> _lazyOptions = new(() => options.Value);
     private readonly ConcurrentDictionary<(Guid Id, Guid Owner), Work> _works = new();
 
+    /// <summary>How long this may take to end: a request for a run is waited for up to its own deadline, as its outcome would be unknown otherwise.</summary>
+    public static TimeSpan DrainTime(DrivingOptions options) => options.PostDeadline + ReleaseTime;
+
     private DrivingOptions Options => _lazyOptions.Value;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var stopWork = new CancellationTokenSource();
-        var renewing = RenewAsync(stopWork.Token);
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            try
-            {
-                if (listener.IsAlive)
-                {
-                    await ClaimAsync(stoppingToken, stopWork.Token);
-                }
-
-                await listener.WaitAsync(Options.Poll, stoppingToken);
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                break;
-            }
-            catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
-            {
-                Log.ClaimFailed(logger, exception.Message);
-                await Task.Delay(Options.Poll, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-        }
+        var listening = listener.RunAsync(stopWork.Token);
+        var renewing = BackgroundLoop.RunAsync("renewal of leases", RenewAsync, time, logger, stopWork.Token);
+        await BackgroundLoop.RunAsync("claiming of due jobs", token => TurnAsync(token, stopWork.Token), time, logger, stoppingToken);
 
         // A request for a run that is on its way is worth waiting for: its outcome would be unknown.
         foreach (var work in _works.Values.Where(static work => !work.IsPosting))
@@ -61,9 +47,19 @@ internal sealed partial class JobDispatch(
         }
 
         await Task.WhenAll(_works.Values.Select(static work => work.Running ?? Task.CompletedTask))
-            .WaitAsync(DrainTime, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            .WaitAsync(DrainTime(Options), time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await stopWork.CancelAsync();
-        await renewing;
+        await Task.WhenAll(listening, renewing);
+    }
+
+    private async Task TurnAsync(CancellationToken stoppingToken, CancellationToken stopWork)
+    {
+        if (listener.IsAlive)
+        {
+            await ClaimAsync(stoppingToken, stopWork);
+        }
+
+        await listener.WaitAsync(Options.Poll, stoppingToken);
     }
 
     private async Task ClaimAsync(CancellationToken stoppingToken, CancellationToken stopWork)
@@ -71,20 +67,8 @@ internal sealed partial class JobDispatch(
         while (Options.Parallelism - _works.Count is > 0 and var room)
         {
             var owner = Guid.CreateVersion7();
-            var claimed = new List<(Guid Id, Guid AccountId)>();
-            await using (var command = dispatcher.CreateCommand("SELECT id, account_id FROM claim_jobs($1, $2, $3, $4)"))
-            {
-                command.Parameters.Add(new NpgsqlParameter { Value = room });
-                command.Parameters.Add(new NpgsqlParameter { Value = Options.Lease });
-                command.Parameters.Add(new NpgsqlParameter { Value = listener.Instance });
-                command.Parameters.Add(new NpgsqlParameter { Value = owner });
-                await using var reader = await command.ExecuteReaderAsync(stoppingToken);
-                while (await reader.ReadAsync(stoppingToken))
-                {
-                    claimed.Add((reader.GetGuid(0), reader.GetGuid(1)));
-                }
-            }
-
+            var claimed = await dispatcher.ClaimAsync(
+                "SELECT id, account_id FROM claim_jobs($1, $2, $3, $4)", [room, Options.Lease, listener.Instance, owner], stoppingToken);
             foreach (var (id, accountId) in claimed)
             {
                 var work = new Work(id, owner, CancellationTokenSource.CreateLinkedTokenSource(stopWork)) { RenewedAt = time.GetTimestamp() };
@@ -129,59 +113,51 @@ internal sealed partial class JobDispatch(
 
     private async Task RenewAsync(CancellationToken cancellationToken)
     {
-        using var timer = new PeriodicTimer(Options.Lease / 3, time);
+        await Task.Delay(Options.Lease / 3, time, cancellationToken);
+        var works = _works.Values.ToArray();
+        if (works.Length == 0)
+        {
+            return;
+        }
+
+        var askedAt = time.GetTimestamp();
         try
         {
-            while (await timer.WaitForNextTickAsync(cancellationToken))
+            var renewed = await RenewAsync(works, cancellationToken);
+            foreach (var work in works)
             {
-                var works = _works.Values.ToArray();
-                if (works.Length == 0)
+                if (renewed.Contains((work.JobId, work.Owner)))
                 {
-                    continue;
+                    work.RenewedAt = askedAt;
                 }
-
-                var askedAt = time.GetTimestamp();
-                try
+                else
                 {
-                    var renewed = await RenewAsync(works, cancellationToken);
-                    foreach (var work in works)
-                    {
-                        if (renewed.Contains(work.JobId))
-                        {
-                            work.RenewedAt = askedAt;
-                        }
-                        else
-                        {
-                            Lose(work);
-                        }
-                    }
-                }
-                catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
-                {
-                    Log.RenewalFailed(logger, exception.Message);
-                    foreach (var work in works.Where(work => time.GetElapsedTime(work.RenewedAt) > Options.Lease && !work.IsPosting))
-                    {
-                        Lose(work);
-                    }
+                    Lose(work);
                 }
             }
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
+            foreach (var work in works.Where(work => time.GetElapsedTime(work.RenewedAt) > Options.Lease && !work.IsPosting))
+            {
+                Lose(work);
+            }
+
+            throw;
         }
     }
 
-    private async Task<HashSet<Guid>> RenewAsync(Work[] works, CancellationToken cancellationToken)
+    private async Task<HashSet<(Guid Id, Guid Owner)>> RenewAsync(Work[] works, CancellationToken cancellationToken)
     {
-        await using var command = dispatcher.CreateCommand("SELECT id FROM renew_jobs($1, $2, $3)");
+        await using var command = dispatcher.CreateCommand("SELECT id, owner FROM renew_jobs($1, $2, $3)");
         command.Parameters.Add(new NpgsqlParameter { Value = works.Select(static work => work.JobId).ToArray() });
         command.Parameters.Add(new NpgsqlParameter { Value = works.Select(static work => work.Owner).ToArray() });
         command.Parameters.Add(new NpgsqlParameter { Value = Options.Lease });
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
-        var renewed = new HashSet<Guid>();
+        var renewed = new HashSet<(Guid Id, Guid Owner)>();
         while (await reader.ReadAsync(cancellationToken))
         {
-            renewed.Add(reader.GetGuid(0));
+            renewed.Add((reader.GetGuid(0), reader.GetGuid(1)));
         }
 
         return renewed;
@@ -227,14 +203,8 @@ internal sealed partial class JobDispatch(
 
     private static partial class Log
     {
-        [LoggerMessage(EventId = 4211, Level = LogLevel.Warning, Message = "Due jobs could not be claimed: {Reason}")]
-        public static partial void ClaimFailed(ILogger logger, string reason);
-
         [LoggerMessage(EventId = 4212, Level = LogLevel.Error, Message = "Work on job {JobId} broke off")]
         public static partial void WorkFailed(ILogger logger, Guid jobId, Exception exception);
-
-        [LoggerMessage(EventId = 4213, Level = LogLevel.Warning, Message = "Leases could not be renewed: {Reason}")]
-        public static partial void RenewalFailed(ILogger logger, string reason);
 
         [LoggerMessage(EventId = 4214, Level = LogLevel.Warning, Message = "The lease on job {JobId} is lost; its work here ends")]
         public static partial void LeaseLost(ILogger logger, Guid jobId);

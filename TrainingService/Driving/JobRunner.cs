@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Flurrty.ServiceDefaults.Data;
 using Flurrty.TrainingService.Jobs;
 using Flurrty.TrainingService.Models;
 using Flurrty.TrainingService.Providers;
@@ -73,7 +74,7 @@ internal sealed partial class JobRunner(
         {
             rest = Rest.For(TimeSpan.Zero);
         }
-        catch (Exception exception) when (exception is NpgsqlException or DbUpdateException or TimeoutException)
+        catch (Exception exception) when (exception is NpgsqlException or DbUpdateException or TimeoutException || exception.IsTransientDatabaseFailure())
         {
             Log.DatabaseAway(logger, lease.Id, exception.Message);
             rest = Rest.For(Backoff(view.Job.Failures.InARow));

@@ -1,30 +1,25 @@
 using Flurrty.ServiceDefaults.Data;
+using Flurrty.ServiceDefaults.Hosting;
 using Npgsql;
 
 namespace Flurrty.TrainingService.Driving;
 
 /// <summary>Counts the jobs that wait for somebody, for the gauge that an alarm watches.</summary>
-internal sealed partial class WaitingCount(
+internal sealed class WaitingCount(
     [FromKeyedServices(Dispatcher.Key)] NpgsqlDataSource dispatcher, TrainingMetrics metrics, TimeProvider time, ILogger<WaitingCount> logger) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        while (!stoppingToken.IsCancellationRequested)
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => BackgroundLoop.RunAsync(
+        "count of waiting jobs",
+        async token =>
         {
-            try
-            {
-                metrics.NoteWaiting(await CountAsync(stoppingToken));
-            }
-            catch (Exception exception) when (exception is NpgsqlException or TimeoutException)
-            {
-                Log.CountFailed(logger, exception.Message);
-            }
-
-            await Task.Delay(Interval, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
+            metrics.NoteWaiting(await CountAsync(token));
+            await Task.Delay(Interval, time, token);
+        },
+        time,
+        logger,
+        stoppingToken);
 
     private async Task<Dictionary<string, long>> CountAsync(CancellationToken cancellationToken)
     {
@@ -37,11 +32,5 @@ internal sealed partial class WaitingCount(
         }
 
         return counted;
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(EventId = 4221, Level = LogLevel.Warning, Message = "The jobs that wait could not be counted: {Reason}")]
-        public static partial void CountFailed(ILogger logger, string reason);
     }
 }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Flurrty.ServiceDefaults.Data;
+using Flurrty.ServiceDefaults.Hosting;
 using Flurrty.TrainingService.Persistence;
 using Npgsql;
 
@@ -9,16 +10,15 @@ namespace Flurrty.TrainingService.Driving;
 /// One connection that stays open. It hears when a job becomes due, and it holds a lock that the server drops the moment
 /// this process dies: leases of a process without its lock are free at once, so that nobody waits for them to run out.
 /// </summary>
-internal sealed partial class WakeListener(
+internal sealed class WakeListener(
     [FromKeyedServices(Dispatcher.Key)] NpgsqlDataSource dispatcher,
     TimeProvider time,
-    ILogger<WakeListener> logger) : BackgroundService
+    ILogger<WakeListener> logger) : IDisposable
 {
     /// <summary>Space of the advisory locks that say which instances live; the claim function knows it too.</summary>
     public const int LockSpace = 0x464C5254;
 
     private static readonly TimeSpan Keepalive = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan ReconnectPause = TimeSpan.FromMilliseconds(500);
 
     private readonly SemaphoreSlim _raised = new(0, 1);
 
@@ -44,33 +44,21 @@ internal sealed partial class WakeListener(
         }
     }
 
-    public override void Dispose()
-    {
-        _raised.Dispose();
-        base.Dispose();
-    }
+    /// <summary>Listens, and holds the lock, until it is told to end: when nothing of this process is at work any more.</summary>
+    public Task RunAsync(CancellationToken cancellationToken) => BackgroundLoop.RunAsync(
+        "listening for due jobs", TurnAsync, static problem => problem is IOException or InvalidOperationException, time, logger, cancellationToken);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    public void Dispose() => _raised.Dispose();
+
+    private async Task TurnAsync(CancellationToken cancellationToken)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        try
         {
-            try
-            {
-                await ListenAsync(stoppingToken);
-            }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception exception) when (exception is NpgsqlException or TimeoutException or IOException or InvalidOperationException)
-            {
-                Log.Broken(logger, exception.Message);
-                await Task.Delay(ReconnectPause, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            }
-            finally
-            {
-                IsAlive = false;
-            }
+            await ListenAsync(cancellationToken);
+        }
+        finally
+        {
+            IsAlive = false;
         }
     }
 
@@ -105,11 +93,5 @@ internal sealed partial class WakeListener(
                 await command.ExecuteScalarAsync(cancellationToken);
             }
         }
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(EventId = 4201, Level = LogLevel.Warning, Message = "The connection that listens for due jobs broke and is opened again: {Reason}")]
-        public static partial void Broken(ILogger logger, string reason);
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Flurrty.ServiceDefaults.Hosting;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
 
@@ -42,13 +43,15 @@ internal sealed partial class AccessChecks(
     private TaskCompletionSource First(string provider) =>
         _first.GetOrAdd(provider, static _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
 
-    private async Task WatchAsync(ITrainingProvider provider, CancellationToken stoppingToken)
+    private Task WatchAsync(ITrainingProvider provider, CancellationToken stoppingToken)
     {
         var times = options.Value;
         var pause = times.FirstPause;
-        while (!stoppingToken.IsCancellationRequested)
+        return BackgroundLoop.RunAsync("check of a provider's credential", TurnAsync, time, logger, stoppingToken);
+
+        async Task TurnAsync(CancellationToken token)
         {
-            if (await CheckAsync(provider, times.Deadline, stoppingToken) is not { } access)
+            if (await CheckAsync(provider, times.Deadline, token) is not { } access)
             {
                 return;
             }
@@ -64,7 +67,7 @@ internal sealed partial class AccessChecks(
             pause = access.State == AccessState.Unreachable && pause * 2 < times.LongestPause ? pause * 2
                 : access.State == AccessState.Unreachable ? times.LongestPause
                 : times.FirstPause;
-            await Task.Delay(wait * (0.75 + (Random.Shared.NextDouble() * 0.5)), time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(wait * (0.75 + (Random.Shared.NextDouble() * 0.5)), time, token);
         }
     }
 

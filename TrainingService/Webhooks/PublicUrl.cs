@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Net.Mime;
 using System.Text;
+using Flurrty.ServiceDefaults.Hosting;
 using Microsoft.Extensions.Options;
 
 namespace Flurrty.TrainingService.Webhooks;
@@ -45,14 +46,12 @@ internal sealed partial class PublicUrl(
         var started = time.GetTimestamp();
         var pause = options.Value.Pause;
         string? told = null;
-        while (!stoppingToken.IsCancellationRequested)
-        {
-            var fault = await TryAsync(alive, stoppingToken);
-            if (stoppingToken.IsCancellationRequested)
-            {
-                return;
-            }
+        await BackgroundLoop.RunAsync("check of PublicBaseUrl", TurnAsync, time, logger, stoppingToken);
 
+        async Task TurnAsync(CancellationToken token)
+        {
+            var fault = await TryAsync(alive, token);
+            token.ThrowIfCancellationRequested();
             var isPatient = time.GetElapsedTime(started) < options.Value.Patience;
             if (fault is null && !_works)
             {
@@ -69,7 +68,7 @@ internal sealed partial class PublicUrl(
             _first.TrySetResult();
             var wait = fault is null ? options.Value.Recheck : pause;
             pause = fault is null || isPatient ? options.Value.Pause : pause * 2 < options.Value.LongestPause ? pause * 2 : options.Value.LongestPause;
-            await Task.Delay(wait, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.Delay(wait, time, token);
         }
     }
 
@@ -97,6 +96,12 @@ internal sealed partial class PublicUrl(
         catch (OperationCanceledException)
         {
             return new Fault($"does not answer within {options.Value.Deadline.TotalSeconds:0.#} s", "Check the firewall, the tunnel and that the gateway runs", Lasts: false);
+        }
+        catch (Exception unexpected)
+        {
+            // Jobs wait for the first try, so it ends in any case.
+            Log.TryFailed(logger, unexpected);
+            return new Fault("could not be tried", "See the error in the log", Lasts: false);
         }
     }
 
@@ -149,6 +154,9 @@ internal sealed partial class PublicUrl(
 
     private static partial class Log
     {
+        [LoggerMessage(EventId = 4133, Level = LogLevel.Error, Message = "The try of PublicBaseUrl failed unexpectedly")]
+        public static partial void TryFailed(ILogger logger, Exception exception);
+
         [LoggerMessage(EventId = 4131, Level = LogLevel.Information, Message = "{PublicBaseUrl} leads to the gateway: providers are asked for webhooks")]
         public static partial void Works(ILogger logger, Uri publicBaseUrl);
 

@@ -16,8 +16,7 @@ internal static class ReplicateWebhookEndpoint
 {
     private const int LongestBody = 10 * 1024 * 1024;
 
-    /// <summary>Bodies held in memory at once.</summary>
-    private static readonly SemaphoreSlim Readers = new(8);
+    private static readonly TimeSpan BodyDeadline = TimeSpan.FromSeconds(10);
 
     public static IEndpointRouteBuilder MapReplicateWebhooks(this IEndpointRouteBuilder routes)
     {
@@ -30,7 +29,10 @@ internal static class ReplicateWebhookEndpoint
             .ProducesProblem(StatusCodes.Status400BadRequest)
             .ProducesProblem(StatusCodes.Status401Unauthorized)
             .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status413PayloadTooLarge);
+            .ProducesProblem(StatusCodes.Status408RequestTimeout)
+            .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+            .ProducesProblem(StatusCodes.Status429TooManyRequests)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
         return routes;
     }
 
@@ -40,6 +42,8 @@ internal static class ReplicateWebhookEndpoint
         [FromKeyedServices(Dispatcher.Key)] NpgsqlDataSource dispatcher,
         TrainingContext db,
         IEnumerable<ITrainingProvider> providers,
+        WebhookSlots slots,
+        TimeProvider time,
         CancellationToken cancellationToken)
     {
         // Unknown tokens are turned away before a byte of the body is read.
@@ -50,11 +54,22 @@ internal static class ReplicateWebhookEndpoint
                 StatusCodes.Status404NotFound, "webhook_unknown", "There is no such webhook.", "Use the URL that was given with the training.");
         }
 
-        await Readers.WaitAsync(cancellationToken);
+        using var slot = slots.Take(jobId);
+        if (!slot.IsAcquired)
+        {
+            return Problem.Result(
+                StatusCodes.Status429TooManyRequests, "webhook_busy", "Webhooks of this training are being received already.", "Deliver it again later.");
+        }
+
         try
         {
             using var body = new MemoryStream();
-            await request.Body.CopyToAsync(body, cancellationToken);
+            using (var late = new CancellationTokenSource(BodyDeadline, time))
+            using (var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken))
+            {
+                await request.Body.CopyToAsync(body, either.Token);
+            }
+
             var delivery = new WebhookDelivery(
                 request.Headers["webhook-id"], request.Headers["webhook-timestamp"], request.Headers["webhook-signature"],
                 body.GetBuffer().AsMemory(0, (int)body.Length));
@@ -82,9 +97,10 @@ internal static class ReplicateWebhookEndpoint
             return Problem.Result(
                 StatusCodes.Status503ServiceUnavailable, "webhook_secret_unavailable", "The webhook cannot be checked now.", "Deliver it again later.");
         }
-        finally
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            Readers.Release();
+            return Problem.Result(
+                StatusCodes.Status408RequestTimeout, "webhook_too_slow", "The webhook's body came too slowly.", $"Send it within {BodyDeadline.TotalSeconds:0} seconds.");
         }
     }
 

@@ -34,7 +34,7 @@ public sealed class QueueTests
             await using var provider = builder.Services.BuildServiceProvider();
             var context = provider.GetRequiredService<IBusRegistrationContext>();
             var registrations = provider.GetServices<IConsumerRegistration>().ToArray();
-            var declared = assembly.GetTypes().Count(static candidate => !candidate.IsAbstract && candidate.IsAssignableTo(typeof(IConsumer)));
+            var declared = assembly.GetTypes().Concat(typeof(Queues).Assembly.GetTypes()).Count(static candidate => !candidate.IsAbstract && candidate.IsAssignableTo(typeof(IConsumer)));
             Assert.True(declared == registrations.Length, $"{name} has {declared} consumers and registers {registrations.Length}.");
             consumers += registrations.Length;
             queues.UnionWith(registrations.Select(registration => registration.GetDefinition(context).GetEndpointName(provider.GetRequiredService<IEndpointNameFormatter>())));

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using Flurrty.NativeInfrastructure;
 using Flurrty.ServiceDefaults.Data;
 using MassTransit;
@@ -6,11 +7,14 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
 
 namespace Flurrty.Messaging.Tests;
 
 /// <summary>The outbox and the inbox over a real PostgreSQL and a real RabbitMQ.</summary>
-public sealed class OutboxTests(OutboxTests.Servers servers) : IClassFixture<OutboxTests.Servers>
+[Collection(Servers.Name)]
+public sealed class OutboxTests(Servers servers)
 {
     private static readonly Guid Account = Guid.NewGuid();
 
@@ -36,6 +40,61 @@ public sealed class OutboxTests(OutboxTests.Servers servers) : IClassFixture<Out
         // What was sent later has arrived, so the earlier one would have.
         await WaitForNoteAsync(host, kept);
         Assert.Equal(0, await CountAsync(host, db => db.Notes.CountAsync(row => row.Id == lost)));
+        await host.StopAsync();
+    }
+
+    [Theory]
+    [InlineData("Flurrty.Messaging.Tests.Gone, Flurrty.Messaging.Tests", "{}")]
+    [InlineData("Flurrty.Gone, Flurrty.Gone", "{}")]
+    [InlineData("Flurrty.Messaging.Tests.WriteNote, Flurrty.Messaging.Tests", """{"NoteId": 1}""")]
+    public async Task Row_ThatCannotBeSent_StepsAsideIntoTheDeadLettersAndDelaysNobody(string type, string body)
+    {
+        using var host = await StartAsync();
+        var id = Guid.NewGuid();
+        await using (var scope = host.Services.CreateAsyncScope())
+        {
+            var db = scope.ServiceProvider.GetRequiredService<NotesContext>();
+            await db.AsAccountAsync(
+                Account,
+                token => db.Database.ExecuteSqlAsync(
+                    $"INSERT INTO outbox_messages (id, account_id, queue, type, body) VALUES ({id}, {Account}, 'write-note', {type}, {body}::jsonb)", token),
+                CancellationToken.None);
+        }
+
+        // Of the same account, and behind it.
+        var note = Guid.NewGuid();
+        await SendAsync(host, note, commit: true);
+        await WaitForNoteAsync(host, note);
+        await Deadline.WaitAsync("the outbox is empty", async () => await CountAsync(host, db => db.Set<OutboxMessage>().CountAsync()) == 0);
+
+        await using var connection = await new ConnectionFactory { Uri = new Uri(servers.Broker.For(NotesContext.Name)) }.CreateConnectionAsync();
+        var letter = await Deadline.WaitAsync("the message lies with the dead letters", () => TakeAsync(connection, "notes-undelivered-message_error"), static found => found is not null);
+        Assert.Equal(id.ToString(), letter!.BasicProperties.MessageId);
+        Assert.Contains(type, Encoding.UTF8.GetString(letter.Body.Span), StringComparison.Ordinal);
+        await host.StopAsync();
+    }
+
+    [Fact]
+    public async Task Message_ThatLeftTheOutbox_IsDeliveredOnceWhenItCanBeReadAgain()
+    {
+        using var host = await StartAsync();
+        var note = Guid.NewGuid();
+        var aside = new UndeliveredMessage
+        {
+            AccountId = Account,
+            Queue = Outbox.QueueOf<WriteNote>(),
+            Type = "Flurrty.Messaging.Tests.WriteNote, Flurrty.Messaging.Tests",
+            Body = $$"""{"AccountId": "{{Account}}", "NoteId": "{{note}}", "Text": "late"}""",
+        };
+        var id = Guid.NewGuid();
+        var endpoint = await host.Services.GetRequiredService<IBus>().GetSendEndpoint(new Uri("queue:notes-undelivered-message"));
+        for (var i = 0; i < 2; i++)
+        {
+            await endpoint.Send(aside, Pipe.Execute<SendContext>(context => context.MessageId = id));
+        }
+
+        await WaitForNoteAsync(host, note);
+        Assert.Equal(1, await CountAsync(host, db => db.Set<InboxMessage>().CountAsync(row => row.MessageId == id)));
         await host.StopAsync();
     }
 
@@ -117,6 +176,20 @@ public sealed class OutboxTests(OutboxTests.Servers servers) : IClassFixture<Out
         await host.StopAsync();
     }
 
+    private static async Task<BasicGetResult?> TakeAsync(IConnection connection, string queue)
+    {
+        await using var channel = await connection.CreateChannelAsync();
+        try
+        {
+            return await channel.BasicGetAsync(queue, autoAck: true);
+        }
+        catch (OperationInterruptedException)
+        {
+            // There is no such queue yet.
+            return null;
+        }
+    }
+
     private static async Task SendAsync(IHost host, Guid note, bool commit)
     {
         await using var scope = host.Services.CreateAsyncScope();
@@ -156,25 +229,5 @@ public sealed class OutboxTests(OutboxTests.Servers servers) : IClassFixture<Out
         // A bus that is stopped before it has started goes on starting, and would take the next test's messages.
         await host.Services.GetRequiredService<IBusControl>().WaitForHealthStatus(BusHealthStatus.Healthy, Deadline.Journey);
         return host;
-    }
-
-    public sealed class Servers : IAsyncLifetime
-    {
-        internal NativePostgres Database { get; private set; } = null!;
-
-        internal NativeRabbitMq Broker { get; private set; } = null!;
-
-        public async Task InitializeAsync()
-        {
-            Database = await NativePostgres.StartAsync(NotesContext.Name);
-            Broker = await NativeRabbitMq.StartAsync(NotesContext.Name);
-            await Database.MigrateAsync<NotesContext>(NotesContext.Name, static options => new NotesContext(options));
-        }
-
-        public async Task DisposeAsync()
-        {
-            await Broker.DisposeAsync();
-            await Database.DisposeAsync();
-        }
     }
 }

@@ -24,7 +24,7 @@ public sealed class TenantDatabaseTests
         await using var app = Build($"Host=127.0.0.1;Port={port};Username=x;Password=x");
         var report = await app.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync().WaitAsync(Deadline);
         Assert.Equal(
-            [("NotesContext", HealthStatus.Unhealthy), ("self", HealthStatus.Healthy)],
+            [("NotesContext", HealthStatus.Unhealthy), ("self", HealthStatus.Healthy), ("shutdown", HealthStatus.Healthy)],
             report.Entries.OrderBy(static entry => entry.Key, StringComparer.Ordinal).Select(static entry => (entry.Key, entry.Value.Status)));
     }
 

@@ -170,6 +170,9 @@ public sealed class ProcessTests
             UseShellExecute = false,
         };
         AppHostProcess.UseIn(start, temporary);
+
+        // aspire start builds: the compiler's server is the SDK's, waits for ten minutes for its next build and would be taken for a leftover.
+        start.Environment["UseSharedCompilation"] = "false";
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();

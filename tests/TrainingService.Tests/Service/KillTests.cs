@@ -120,6 +120,34 @@ public sealed class KillTests(TrainingFixture fixture)
     }
 
     [Fact]
+    public async Task Process_StoppedWhileARunIsAskedFor_WaitsForTheAnswer()
+    {
+        await fixture.StopSharedAsync();
+        fixture.Surroundings.WebhookTarget = null;
+        var first = await fixture.StartServiceAsync([.. LongLeases, ("Driving:PostDeadline", "00:01:00"), ("Driving:PostGrace", "00:01:00")]);
+        await using var _ = first;
+        var fault = await fixture.Admin.AddFaultAsync(new
+        {
+            on = "request", method = "POST", path = "/v1/models/*/*/versions/*/trainings", action = new { kind = "hold", when = "before" },
+        });
+        var job = await fixture.TrainAsync();
+        await HeldAsync(fault, job.JobId, first);
+
+        var stopped = first.StopAsync(Deadline.Journey);
+        Assert.NotSame(stopped, await Task.WhenAny(stopped, Task.Delay(TimeSpan.FromSeconds(6))));
+        await fixture.Admin.ReleaseAsync(fault);
+        await stopped;
+
+        var attempt = (await fixture.JobAsync(job.JobId)).GetProperty("attempts")[0];
+        Assert.True(attempt.GetProperty("run_id").ValueKind == System.Text.Json.JsonValueKind.String, attempt.ToString());
+        await using var second = await fixture.StartServiceAsync();
+        var row = await fixture.WaitForAsync(job.JobId, second, "succeeded", "failed");
+        Assert.Equal("succeeded", row.GetProperty("state").GetString());
+        Assert.DoesNotContain("needs_review", row.GetProperty("stages").ToString(), StringComparison.OrdinalIgnoreCase);
+        Assert.Single(await fixture.Admin.RunsAsync(job.AccountId));
+    }
+
+    [Fact]
     public async Task TwoProcesses_RacingTwentyJobs_BuyTwentyRuns()
     {
         await fixture.StopSharedAsync();

@@ -1,4 +1,8 @@
+using System.Globalization;
+using System.Net;
 using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text;
 using System.Text.Json;
 using Flurrty.Contracts.Training;
 using Flurrty.Messaging;
@@ -261,6 +265,29 @@ public sealed class TrainingFixture : IAsyncLifetime
     {
         using var response = await GetAsync(service, path, accountId, kind);
         return await response.Content.ReadFromJsonAsync<JsonElement>();
+    }
+
+    /// <summary>Delivers a webhook as the gateway would.</summary>
+    internal async Task<HttpStatusCode> PostWebhookAsync(ChildProcess service, string path, HttpContent content)
+    {
+        using var client = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(service.Address, path)) { Content = content };
+        request.Headers.Add(TicketAuthentication.HeaderName, _keys.SignerOf("gateway").Sign(TicketKind.Webhook, "training", Guid.Empty, "POST", path));
+        using var response = await client.SendAsync(request);
+        return response.StatusCode;
+    }
+
+    /// <summary>Begins to deliver a webhook, sends one byte of its body and waits for what is answered.</summary>
+    internal async Task<HttpStatusCode> PostSlowWebhookAsync(ChildProcess service, string path)
+    {
+        var ticket = _keys.SignerOf("gateway").Sign(TicketKind.Webhook, "training", Guid.Empty, "POST", path);
+        using var client = new TcpClient();
+        await client.ConnectAsync(service.Address.Host, service.Address.Port);
+        await using var stream = client.GetStream();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes($"POST {path} HTTP/1.1\r\nHost: localhost\r\n{TicketAuthentication.HeaderName}: {ticket}\r\nContent-Length: 1000\r\n\r\n{{"));
+        using var reader = new StreamReader(stream);
+        var line = await reader.ReadLineAsync() ?? throw new InvalidOperationException("The connection was closed without an answer.");
+        return (HttpStatusCode)int.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture);
     }
 
     private IHost BuildSeeder()

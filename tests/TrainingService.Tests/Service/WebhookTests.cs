@@ -85,6 +85,47 @@ public sealed class WebhookTests(TrainingFixture fixture)
         Assert.Equal(HttpStatusCode.Unauthorized, direct.StatusCode);
     }
 
+    [Fact]
+    public async Task Webhook_WhileOthersSendSlowly_IsReceivedAtOnce()
+    {
+        await fixture.StopSharedAsync();
+        await using var service = await fixture.StartServiceAsync();
+        fixture.Surroundings.WebhookTarget = null;
+        await fixture.Admin.SetSpeedAsync(600);
+        var jobs = new[] { await fixture.TrainAsync(), await fixture.TrainAsync() };
+        string[] paths = [await PathOfAsync(jobs[0].JobId, service), await PathOfAsync(jobs[1].JobId, service)];
+        await fixture.Admin.SetSpeedAsync(1);
+
+        var slow = Enumerable.Range(0, 10).Select(_ => fixture.PostSlowWebhookAsync(service, paths[0])).ToArray();
+        string States() => string.Join(", ", slow.Select(static body => body.IsCompletedSuccessfully ? $"{body.Result}" : $"{body.Status}"));
+        await WaitUntilAsync(() => slow.Count(static body => body.IsCompleted) >= 8, States);
+
+        // Not signed, so it is refused; what counts is that its body was read.
+        Assert.Equal(HttpStatusCode.BadRequest, await fixture.PostWebhookAsync(service, paths[1], new StringContent("{}")));
+
+        // The others end by the receiver's deadline, not by their sender.
+        await WaitUntilAsync(() => slow.All(static body => body.IsCompleted), States);
+        Assert.True(slow.Count(static body => body.Result == HttpStatusCode.TooManyRequests) == 8 && slow.Count(static body => body.Result == HttpStatusCode.RequestTimeout) == 2, States());
+        foreach (var job in jobs)
+        {
+            await fixture.CancelAsync(job);
+            await fixture.WaitForAsync(job.JobId, service, "canceled");
+        }
+    }
+
+    // Only the provider knows the token that a job gave it, so the job gets another.
+    private async Task<string> PathOfAsync(Guid jobId, ChildProcess service)
+    {
+        await fixture.WaitForAsync(jobId, service, "queued", "training");
+        var token = WebhookToken.Create();
+        await using var source = NpgsqlDataSource.Create(fixture.SuperuserConnection);
+        await using var command = source.CreateCommand("UPDATE attempts SET webhook_token_hash = $1 WHERE job_id = $2");
+        command.Parameters.Add(new NpgsqlParameter { Value = token.Hash });
+        command.Parameters.Add(new NpgsqlParameter { Value = jobId });
+        Assert.Equal(1, await command.ExecuteNonQueryAsync());
+        return $"/webhooks/replicate/{token.Text}";
+    }
+
     private static async Task WaitUntilAsync(Func<bool> condition, Func<string> state) => await Deadline.WaitAsync(
         "the condition is met", () => Task.FromResult((Met: condition(), Seen: state())), static look => look.Met);
 }
