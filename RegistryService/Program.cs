@@ -4,6 +4,7 @@ using Flurrty.RegistryService.Persistence;
 using Flurrty.RegistryService.Versions;
 using Flurrty.ServiceDefaults;
 using Flurrty.ServiceDefaults.Data;
+using Flurrty.ServiceDefaults.Http;
 using Flurrty.ServiceDefaults.Tickets;
 
 var builder = WebApplication.CreateSlimBuilder(args);
@@ -17,6 +18,7 @@ builder.Services.AddOpenApi();
 
 var app = builder.Build();
 app.MapDefaultEndpoints();
+app.UseJsonBodies();
 app.MapOpenApi().AllowAnonymous();
 app.MapIdentities();
 app.MapDeadLetters();

@@ -1,5 +1,6 @@
 using Flurrty.ServiceDefaults;
 using Flurrty.ServiceDefaults.Data;
+using Flurrty.ServiceDefaults.Http;
 using Flurrty.ServiceDefaults.Storage;
 using Flurrty.ServiceDefaults.Tickets;
 using Flurrty.TrainingService.Driving;
@@ -26,6 +27,7 @@ builder.Services.AddOpenApi();
 
 var app = builder.Build();
 app.MapDefaultEndpoints();
+app.UseJsonBodies();
 app.MapOpenApi().AllowAnonymous();
 app.MapTrainings();
 app.MapProviders();

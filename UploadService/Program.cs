@@ -1,5 +1,6 @@
 using Flurrty.ServiceDefaults;
 using Flurrty.ServiceDefaults.Data;
+using Flurrty.ServiceDefaults.Http;
 using Flurrty.ServiceDefaults.Storage;
 using Flurrty.ServiceDefaults.Tickets;
 using Flurrty.UploadService;
@@ -23,6 +24,7 @@ builder.AddDatasets();
 
 var app = builder.Build();
 app.MapDefaultEndpoints();
+app.UseJsonBodies();
 app.MapOpenApi().AllowAnonymous();
 app.MapPhotoSets();
 app.MapPhotos();

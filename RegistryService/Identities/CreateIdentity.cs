@@ -205,14 +205,14 @@ internal sealed class CreateIdentity(RegistryDbContext db, PhotoSetSeals seals, 
             return (null, Problem.Result(413, ErrorCodes.RequestTooLarge, "The request's body is too large.", "An identity's request has at most 128 KiB."));
         }
 
+        var json = buffer.AsMemory(0, length);
         try
         {
-            return (JsonDocument.Parse(buffer.AsMemory(0, length), Strict), null);
+            return (JsonDocument.Parse(json, Strict), null);
         }
-        catch (JsonException exception)
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            return (null, Problem.Result(
-                400, ErrorCodes.InvalidJson, "The body is not valid JSON.", $"See line {exception.LineNumber + 1}, byte {exception.BytePositionInLine + 1}. A key may stand only once in an object."));
+            return (null, Problem.Result(400, ErrorCodes.InvalidJson, "The body is not valid JSON.", JsonFault.Of(json)));
         }
     }
 

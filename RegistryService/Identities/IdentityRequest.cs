@@ -347,7 +347,7 @@ internal sealed class IdentityRequest
         }
     }
 
-    private static string? ReadName(JsonProperty property)
+    internal static string? ReadName(JsonProperty property)
     {
         try
         {

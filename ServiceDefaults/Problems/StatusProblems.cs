@@ -1,9 +1,11 @@
 using System.Diagnostics;
+using System.Text.Json;
 using Flurrty.ServiceDefaults.Data;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -47,6 +49,13 @@ internal sealed partial class ProblemExceptionHandler(ILogger<ProblemExceptionHa
             case ProblemException problem:
                 await Problem.WriteAsync(httpContext, Problem.Details(problem.Status, problem.Code, problem.Title, problem.Detail, problem.Extensions));
                 return true;
+            case BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest, InnerException: JsonException json }:
+                await Problem.WriteAsync(httpContext, Problem.Details(
+                    StatusCodes.Status400BadRequest,
+                    "invalid_json",
+                    "The body is not valid JSON, or a value has the wrong type.",
+                    json.Path is { Length: > 1 } path && json.LineNumber is { } line ? $"See {path}, line {line + 1}, byte {json.BytePositionInLine + 1}." : "Send a JSON object as the API's description says."));
+                return true;
             case BadHttpRequestException bad:
                 await Problem.WriteAsync(httpContext, StatusProblems.For(bad.StatusCode));
                 return true;
@@ -81,6 +90,8 @@ internal static class ProblemServices
             options.CustomizeProblemDetails = static context => context.ProblemDetails.Extensions["trace_id"] = Activity.Current?.TraceId.ToHexString());
         services.AddExceptionHandler<ProblemExceptionHandler>();
         services.ConfigureHttpJsonOptions(json => json.SerializerOptions.PropertyNamingPolicy = System.Text.Json.JsonNamingPolicy.SnakeCaseLower);
+        // A body that cannot be bound reaches the handler above with its reason, in development and elsewhere alike.
+        services.Configure<RouteHandlerOptions>(static options => options.ThrowOnBadRequest = true);
         services.Configure<ExceptionHandlerOptions>(options => options.SuppressDiagnosticsCallback = static _ => true);
         return services;
     }

@@ -119,6 +119,38 @@ public sealed class CreateIdentityTests(RegistryFixture fixture)
         Assert.Equal((status, code), ((int)response.StatusCode, await response.CodeAsync()));
     }
 
+    [Theory]
+    [InlineData("", "The body is empty.")]
+    [InlineData(" \r\n", "The body is empty.")]
+    [InlineData("{\"name\":\"Dad\",\"name\":\"Mum\"}", "A key stands twice")]
+    [InlineData("{\"\\ud800\":1}", "half of a surrogate pair")]
+    [InlineData("{\"customization\":{\"a\":[{\"\\ud800\":1}]}}", "half of a surrogate pair")]
+    [InlineData("{\n\"name\":", "See line 2")]
+    [InlineData("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", "nested too deeply")]
+    public async Task Create_UnreadableBody_SaysWhatIsWrong(string body, string detail)
+    {
+        using var content = new StringContent(body, Encoding.UTF8, "application/json");
+        using var response = await Client().PostAsync(new Uri("/api/identities", UriKind.Relative), content);
+        var problem = await response.Content.ReadFromJsonAsync<JsonElement>();
+        Assert.Equal((400, "invalid_json"), ((int)response.StatusCode, problem.Text("code")));
+        Assert.Contains(detail, problem.Text("detail"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("application/json; charset=\"utf-8\"", 422, "validation_failed")]
+    [InlineData("application/json; charset=UTF-8", 422, "validation_failed")]
+    [InlineData("application/json", 422, "validation_failed")]
+    [InlineData("application/json; charset=windows-1252", 415, "unsupported_charset")]
+    [InlineData("application/json; charset=utf-7", 415, "unsupported_charset")]
+    [InlineData("application/json; charset=nonsense", 415, "unsupported_charset")]
+    public async Task Create_OfACharset_IsReadOrRefused(string type, int status, string code)
+    {
+        using var content = new ByteArrayContent([0xEF, 0xBB, 0xBF, .. "{\"preset\":\"x\"}"u8]);
+        content.Headers.TryAddWithoutValidation("Content-Type", type);
+        using var response = await Client().PostAsync(new Uri("/api/identities", UriKind.Relative), content);
+        Assert.Equal((status, code), ((int)response.StatusCode, await response.CodeAsync()));
+    }
+
     [Fact]
     public async Task Create_DeepOrLargeBody_IsAProblem()
     {

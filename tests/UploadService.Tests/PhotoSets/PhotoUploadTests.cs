@@ -276,6 +276,34 @@ public sealed class PhotoUploadTests(UploadsFixture uploads)
         Assert.True((status, problem.Code()) == (HttpStatusCode.UnprocessableEntity, "invalid_name"), $"{status} {problem}");
     }
 
+    [Theory]
+    [InlineData("application/json; charset=\"utf-8\"", 201, null)]
+    [InlineData("application/json; charset=windows-1252", 415, "unsupported_charset")]
+    [InlineData("application/json; charset=utf-7", 415, "unsupported_charset")]
+    [InlineData("application/json; charset=nonsense", 415, "unsupported_charset")]
+    public async Task Set_AsJsonOfACharset_IsReadOrRefused(string type, int expected, string? code)
+    {
+        using var caller = uploads.As(Guid.NewGuid());
+        using var content = new ByteArrayContent([0xEF, 0xBB, 0xBF, .. "{\"name\":\"summer\"}"u8]);
+        content.Headers.TryAddWithoutValidation("Content-Type", type);
+        using var answer = await caller.PostAsync(new Uri("/api/photo-sets", UriKind.Relative), content);
+        var (status, body) = await answer.ReadAsync();
+        Assert.True((int)status == expected && (code is null || body.Code() == code), $"{status} {body}");
+    }
+
+    [Theory]
+    [InlineData("{\"name\":")]
+    [InlineData("{\"name\":{}}")]
+    [InlineData("{\"\\ud800\":1}")]
+    public async Task Set_OfUnreadableJson_IsRefusedWithWhereToLook(string json)
+    {
+        using var caller = uploads.As(Guid.NewGuid());
+        using var content = new StringContent(json, System.Text.Encoding.UTF8, "application/json");
+        using var answer = await caller.PostAsync(new Uri("/api/photo-sets", UriKind.Relative), content);
+        var (status, problem) = await answer.ReadAsync();
+        Assert.True((status, problem.Code()) == (HttpStatusCode.BadRequest, "invalid_json"), $"{status} {problem}");
+    }
+
     [Fact]
     public async Task Sets_Listed_ComePageByPageNewestFirst()
     {
