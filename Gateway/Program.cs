@@ -11,6 +11,7 @@ builder.AddServiceDefaults();
 builder.AddProxies();
 builder.AddApiKeys();
 builder.AddLimits();
+builder.AddServerLimits();
 builder.AddRouting();
 builder.AddDocuments();
 

@@ -6,7 +6,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.HttpOverrides;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
@@ -35,7 +34,7 @@ public static class ServiceDefaultsExtensions
         });
         builder.Services.AddFlurrtyProblems();
         ProtectionKeys.AddTo(builder.Services);
-        builder.Services.Configure<KestrelServerOptions>(kestrel => kestrel.AddServerHeader = false);
+        builder.AddServerDefaults();
 
         // A host's environment (ASPNETCORE_FORWARDEDHEADERS_ENABLED) would have everybody believed, and would take the gateway's word about the caller out of the headers.
         builder.Services.PostConfigure<ForwardedHeadersOptions>(static forwarded => forwarded.ForwardedHeaders = ForwardedHeaders.None);

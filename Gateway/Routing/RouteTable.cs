@@ -1,3 +1,4 @@
+using System.Text;
 using Flurrty.ServiceDefaults.Tickets;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
@@ -82,6 +83,9 @@ internal static class RouteTable
     private static ClusterConfig Cluster(string service, TimeSpan inactivity) => new()
     {
         ClusterId = service,
+
+        // Bytes of headers pass as they came; else one beyond ASCII would end the request.
+        HttpClient = new HttpClientConfig { RequestHeaderEncoding = Encoding.Latin1.WebName, ResponseHeaderEncoding = Encoding.Latin1.WebName },
         HttpRequest = new ForwarderRequestConfig { ActivityTimeout = inactivity },
         Destinations = new Dictionary<string, DestinationConfig>(StringComparer.Ordinal) { [service] = new() { Address = $"http://{service}" } },
     };

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Flurrty.ServiceDefaults.Http;
 using Flurrty.ServiceDefaults.Tickets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -25,6 +26,7 @@ internal sealed class StubService : IAsyncDisposable
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["Tickets:Audience"] = name, ["Tickets:Issuers:gateway"] = keys.Public });
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         builder.Services.Configure<KestrelServerOptions>(kestrel => kestrel.Limits.MaxRequestBodySize = null);
+        builder.AddServerDefaults();
         builder.AddCallerTickets();
         _app = builder.Build();
         _app.UseRouting();

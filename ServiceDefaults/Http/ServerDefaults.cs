@@ -1,0 +1,33 @@
+using System.Text;
+using Flurrty.ServiceDefaults.Problems;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace Flurrty.ServiceDefaults.Http;
+
+/// <summary>How Kestrel reads and refuses requests, in every service.</summary>
+public static class ServerDefaults
+{
+    /// <summary>Carries headers byte for byte, takes what the gateway makes of the longest request that it takes itself, and gives the server's own refusals a problem.</summary>
+    /// <param name="builder">The host.</param>
+    public static TBuilder AddServerDefaults<TBuilder>(this TBuilder builder)
+        where TBuilder : IHostApplicationBuilder
+    {
+        builder.Services.Configure<KestrelServerOptions>(static kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+
+            // A header may hold any byte (RFC 9110, 5.5); Latin-1 is the reading that loses none and refuses none.
+            kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
+            kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
+
+            // The gateway takes 8 KiB, 32 KiB and 100. It escapes a path, which triples it at most, and adds headers of its own.
+            kestrel.Limits.MaxRequestLineSize = 32 * 1024;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 64 * 1024;
+            kestrel.Limits.MaxRequestHeaderCount = 200;
+        });
+        builder.Services.AddHostedService<ServerRefusals>();
+        return builder;
+    }
+}
