@@ -1,5 +1,4 @@
 using Flurrty.ServiceDefaults.Problems;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Flurrty.Gateway.Routing;
@@ -10,18 +9,7 @@ internal static class RequestBodies
     public static Task RefuseTooLargeAsync(HttpContext context, RequestDelegate next)
     {
         var most = MostOf(context);
-        if (context.Request.ContentLength is not { } length || length <= most)
-        {
-            return next(context);
-        }
-
-        // The server then reads on for a few seconds, so that a caller that is still sending gets to see the answer.
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } feature)
-        {
-            feature.MaxRequestBodySize = null;
-        }
-
-        return Problem.WriteAsync(context, TooLarge(most));
+        return context.Request.ContentLength > most ? Problem.WriteAsync(context, TooLarge(most)) : next(context);
     }
 
     public static long? MostOf(HttpContext context) => context.GetReverseProxyFeature().Route.Config.MaxRequestBodySize;

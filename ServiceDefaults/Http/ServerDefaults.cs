@@ -1,5 +1,6 @@
 using System.Text;
 using Flurrty.ServiceDefaults.Problems;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -9,7 +10,7 @@ namespace Flurrty.ServiceDefaults.Http;
 /// <summary>How Kestrel reads and refuses requests, in every service.</summary>
 public static class ServerDefaults
 {
-    /// <summary>Carries headers byte for byte, takes what the gateway makes of the longest request that it takes itself, and gives the server's own refusals a problem.</summary>
+    /// <summary>Carries headers byte for byte, takes what the gateway makes of the longest request that it takes itself, gives the server's own refusals a problem, and lets a caller that still sends see its answer.</summary>
     /// <param name="builder">The host.</param>
     public static TBuilder AddServerDefaults<TBuilder>(this TBuilder builder)
         where TBuilder : IHostApplicationBuilder
@@ -27,7 +28,9 @@ public static class ServerDefaults
             kestrel.Limits.MaxRequestHeadersTotalSize = 64 * 1024;
             kestrel.Limits.MaxRequestHeaderCount = 200;
         });
+        builder.Services.AddOptions<ServerOptions>().BindConfiguration(ServerOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddHostedService<ServerRefusals>();
+        builder.Services.AddTransient<IStartupFilter, DrainedBodies>();
         return builder;
     }
 }

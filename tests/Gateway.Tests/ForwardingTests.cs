@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Flurrty.ServiceDefaults.Problems;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Flurrty.Gateway.Tests;
 
@@ -202,6 +203,7 @@ public sealed class ForwardingTests(GatewayFixture gateway) : IClassFixture<Gate
     {
         async Task CountAsync(HttpContext context)
         {
+            context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = null;
             long length = 0;
             var buffer = new byte[64 * 1024];
             for (int read; (read = await context.Request.Body.ReadAsync(buffer)) > 0;)

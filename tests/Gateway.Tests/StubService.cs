@@ -4,9 +4,7 @@ using Flurrty.ServiceDefaults.Tickets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Flurrty.Gateway.Tests;
@@ -25,7 +23,6 @@ internal sealed class StubService : IAsyncDisposable
         builder.Logging.ClearProviders();
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["Tickets:Audience"] = name, ["Tickets:Issuers:gateway"] = keys.Public });
         builder.WebHost.UseUrls("http://127.0.0.1:0");
-        builder.Services.Configure<KestrelServerOptions>(kestrel => kestrel.Limits.MaxRequestBodySize = null);
         builder.AddServerDefaults();
         builder.AddCallerTickets();
         _app = builder.Build();
