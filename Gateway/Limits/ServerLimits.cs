@@ -23,6 +23,8 @@ internal static class ServerLimits
             limits.MinRequestBodyDataRate = new MinDataRate(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
             limits.MinResponseDataRate = new MinDataRate(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
             limits.Http2.MaxStreamsPerConnection = 100;
+            limits.Http2.InitialStreamWindowSize = 256 * 1024;
+            limits.Http2.InitialConnectionWindowSize = 1024 * 1024;
         });
         return builder;
     }

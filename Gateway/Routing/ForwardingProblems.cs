@@ -12,7 +12,9 @@ internal static class ForwardingProblems
     public static async Task AnswerAsync(HttpContext context, RequestDelegate next)
     {
         await next(context);
-        if (context.Features.Get<IForwarderErrorFeature>() is not { } error || context.Response.HasStarted)
+        if (context.Features.Get<IForwarderErrorFeature>() is not { } error || context.Response.HasStarted
+            // The service's own answer, which has no body and came before the request's had gone.
+            || context.Response.StatusCode < StatusCodes.Status400BadRequest)
         {
             return;
         }
@@ -32,7 +34,7 @@ internal static class ForwardingProblems
         await Problem.WriteAsync(context, problem);
     }
 
-    private static ProblemDetails For(IForwarderErrorFeature error, long? mostBytes) => error.Error switch
+    private static ProblemDetails For(IForwarderErrorFeature error, long mostBytes) => error.Error switch
     {
         ForwarderError.RequestTimedOut => Problem.Details(
             504, "service_timeout", "A part of the service did not answer in time.", "It may still be at work. Look whether it was done before you repeat it."),

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Flurrty.ServiceDefaults.Problems;
 using Microsoft.AspNetCore.Mvc;
 
@@ -9,14 +10,21 @@ internal static class RequestBodies
     public static Task RefuseTooLargeAsync(HttpContext context, RequestDelegate next)
     {
         var most = MostOf(context);
-        return context.Request.ContentLength > most ? Problem.WriteAsync(context, TooLarge(most)) : next(context);
+        if (context.Request.ContentLength > most)
+        {
+            return Problem.WriteAsync(context, TooLarge(most));
+        }
+
+        context.Request.Body = new ForwardedBody(context.Request.BodyReader, most);
+        return next(context);
     }
 
-    public static long? MostOf(HttpContext context) => context.GetReverseProxyFeature().Route.Config.MaxRequestBodySize;
+    public static long MostOf(HttpContext context) =>
+        long.Parse(context.GetReverseProxyFeature().Route.Config.Metadata![RouteTable.MostBytesMetadata], CultureInfo.InvariantCulture);
 
-    public static ProblemDetails TooLarge(long? most) => Problem.Details(
+    public static ProblemDetails TooLarge(long most) => Problem.Details(
         StatusCodes.Status413PayloadTooLarge,
         "request_too_large",
         "The request's body is too large.",
-        most is null ? "Send less at once." : $"This address takes at most {most} bytes at once.");
+        $"This address takes at most {most} bytes at once.");
 }

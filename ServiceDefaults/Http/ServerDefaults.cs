@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
 
 namespace Flurrty.ServiceDefaults.Http;
 
@@ -27,8 +28,21 @@ public static class ServerDefaults
             kestrel.Limits.MaxRequestLineSize = 32 * 1024;
             kestrel.Limits.MaxRequestHeadersTotalSize = 64 * 1024;
             kestrel.Limits.MaxRequestHeaderCount = 200;
+
+            // Uploads share the gateway's connection: its window holds a full one of every stream, so that one that waits for its photos to be decoded holds up no other.
+            kestrel.Limits.Http2.MaxStreamsPerConnection = 100;
+            kestrel.Limits.Http2.InitialStreamWindowSize = 256 * 1024;
+            kestrel.Limits.Http2.InitialConnectionWindowSize = 100 * 256 * 1024;
         });
         builder.Services.AddOptions<ServerOptions>().BindConfiguration(ServerOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddOptions<KestrelServerOptions>().Configure<IOptions<ServerOptions>>(static (kestrel, options) =>
+            kestrel.ConfigureEndpointDefaults(endpoint =>
+            {
+                if (options.Value.Http2Port is { } port && endpoint.IPEndPoint?.Port == port)
+                {
+                    endpoint.Protocols = HttpProtocols.Http2;
+                }
+            }));
         builder.Services.AddHostedService<ServerRefusals>();
         builder.Services.AddTransient<IStartupFilter, DrainedBodies>();
         return builder;

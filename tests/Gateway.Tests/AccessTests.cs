@@ -206,7 +206,8 @@ public sealed class AccessTests(GatewayFixture gateway) : IClassFixture<GatewayF
         Assert.Equal(GatewayFixture.Account, seen.Caller!.AccountId);
         Assert.Equal("kept", seen.Headers["Idempotency-Key"]);
         Assert.DoesNotContain("forged", seen.Headers[TicketAuthentication.HeaderName], StringComparison.Ordinal);
-        Assert.Equal([TicketAuthentication.HeaderName], seen.Headers.Keys.Where(name => name.StartsWith("X-Flurrty-", StringComparison.OrdinalIgnoreCase)));
+        Assert.Equal(
+            [TicketAuthentication.HeaderName], seen.Headers.Keys.Where(name => name.StartsWith("X-Flurrty-", StringComparison.OrdinalIgnoreCase)), StringComparer.OrdinalIgnoreCase);
         Assert.Empty(seen.Headers.Keys.Intersect(["Authorization", "X-Api-Key", "Cookie", "baggage", "tracestate"], StringComparer.OrdinalIgnoreCase));
     }
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Flurrty.ServiceDefaults.Problems;
@@ -42,6 +43,66 @@ public sealed class EarlyAnswerTests(GatewayFixture gateway) : IClassFixture<Gat
         gateway.Uploads.Handler = context => RefuseAsync(context, after);
         using var client = gateway.StartGateway(LinkedBy(link));
         Assert.Equal("404 photo_set_not_found", await FetchAsync(new Uri(client.BaseAddress!, Path), GatewayFixture.Key));
+    }
+
+    [Fact]
+    public async Task Upload_AnsweredWithoutABodyBeforeItsOwnHasGone_GetsThatAnswer()
+    {
+        gateway.Uploads.Handler = static context =>
+        {
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+            return Task.CompletedTask;
+        };
+        var answer = await SendAllThenReadAsync(gateway.Address, $"POST {Path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{Authorization}Content-Length: {Size}\r\n\r\n");
+        Assert.StartsWith("HTTP/1.1 204 ", answer, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Upload_TheServiceRefuses_IsAnsweredWhileItsBodyIsStillOnItsWay()
+    {
+        gateway.Uploads.Handler = static context => RefuseAsync(context, 0);
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(gateway.Address.Host, gateway.Address.Port);
+        await using var stream = socket.GetStream();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes($"POST {Path} HTTP/1.1\r\nHost: x\r\n{Authorization}Content-Length: {Size}\r\n\r\n"));
+        await stream.WriteAsync(new byte[MiB]);
+
+        // The rest is not sent before the answer was read.
+        var buffer = new byte[64];
+        await stream.ReadAtLeastAsync(buffer, 12).AsTask().WaitAsync(Deadline.Step);
+        Assert.StartsWith("HTTP/1.1 404", Encoding.ASCII.GetString(buffer), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Uploads_ThatTheServiceDoesNotReadOn_HoldUpNoOther()
+    {
+        const int Stalled = 20;
+        var arrived = new SemaphoreSlim(0);
+        var goOn = new TaskCompletionSource();
+        gateway.Uploads.Handler = async context =>
+        {
+            if (context.Request.Path.Value == Path)
+            {
+                arrived.Release();
+                await goOn.Task;
+            }
+
+            await context.Request.Body.CopyToAsync(Stream.Null);
+        };
+        var stalled = Enumerable.Range(0, Stalled).Select(_ => gateway.Client.PostAsync(new Uri(Path, UriKind.Relative), new ByteArrayContent(new byte[4 * MiB]))).ToArray();
+        for (var i = 0; i < Stalled; i++)
+        {
+            Assert.True(await arrived.WaitAsync(Deadline.Step));
+        }
+
+        using var other = await gateway.Client.PostAsync(new Uri("/api/photo-sets", UriKind.Relative), new ByteArrayContent(new byte[MiB])).WaitAsync(Deadline.Step);
+        Assert.Equal(HttpStatusCode.OK, other.StatusCode);
+        goOn.SetResult();
+        foreach (var upload in stalled)
+        {
+            using var answer = await upload.WaitAsync(Deadline.Step);
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        }
     }
 
     [Theory]
