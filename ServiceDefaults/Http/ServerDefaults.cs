@@ -29,6 +29,10 @@ public static class ServerDefaults
             kestrel.Limits.MaxRequestHeadersTotalSize = 64 * 1024;
             kestrel.Limits.MaxRequestHeaderCount = 200;
 
+            // The gateway watches the rates of its callers. Over HTTP/2 a rate that is not kept ends the connection, with all the requests of others on it.
+            kestrel.Limits.MinRequestBodyDataRate = null;
+            kestrel.Limits.MinResponseDataRate = null;
+
             // Uploads share the gateway's connection: its window holds a full one of every stream, so that one that waits for its photos to be decoded holds up no other.
             kestrel.Limits.Http2.MaxStreamsPerConnection = 100;
             kestrel.Limits.Http2.InitialStreamWindowSize = 256 * 1024;

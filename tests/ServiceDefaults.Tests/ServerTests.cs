@@ -30,6 +30,55 @@ public sealed class ServerTests
     }
 
     [Fact]
+    public async Task Http2_RequestThatStandsStill_DoesNotEndTheConnectionOfOthers()
+    {
+        var port = FreePort();
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseUrls($"http://127.0.0.1:{port}");
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["Server:Http2Port"] = $"{port}" });
+        builder.AddServerDefaults();
+        await using var app = builder.Build();
+        var reading = new TaskCompletionSource();
+        app.MapPost("/", async context =>
+        {
+            var first = await context.Request.Body.ReadAsync(new byte[1]);
+            reading.SetResult();
+            await context.Request.Body.CopyToAsync(Stream.Null);
+            await context.Response.WriteAsync($"{first}");
+        });
+        await app.StartAsync();
+        using var client = new HttpClient { DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var content = new StandingContent();
+        var answer = client.PostAsync(new Uri($"http://127.0.0.1:{port}/"), content);
+        await reading.Task.WaitAsync(Deadline.Step);
+
+        // Kestrel's own limit would have ended it after five seconds.
+        var start = TimeProvider.System.GetTimestamp();
+        await Deadline.WaitAsync("eight seconds", () => Task.FromResult(answer.IsCompleted || TimeProvider.System.GetElapsedTime(start) > TimeSpan.FromSeconds(8)));
+        content.GoOn.SetResult();
+        using var response = await answer.WaitAsync(Deadline.Step);
+        Assert.Equal("1", await response.Content.ReadAsStringAsync());
+    }
+
+    private sealed class StandingContent : HttpContent
+    {
+        public TaskCompletionSource GoOn { get; } = new();
+
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            await stream.WriteAsync(new byte[1]);
+            await stream.FlushAsync();
+            await GoOn.Task.WaitAsync(Deadline.Step);
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
+    }
+
+    [Fact]
     public async Task Start_WrongSettings_FailsAndNamesEachOfThem()
     {
         var builder = WebApplication.CreateSlimBuilder();
