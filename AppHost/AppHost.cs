@@ -39,7 +39,7 @@ var migrations = builder.AddProject<Projects.Migrations>("migrations")
     .WithParentRelationship(infrastructure.Databases).WithIconName("DatabaseArrowUp")
     .WaitFor(infrastructure.Databases);
 
-var uploads = builder.AddProject<Projects.UploadService>("uploads").WithHttpEndpoint()
+var uploads = builder.AddProject<Projects.UploadService>("uploads").WithHttpEndpoint().WithHttp2Endpoint()
     .WithDatabase(infrastructure, "uploads").WithMessaging(infrastructure, "uploads").WithStore(infrastructure, "uploads", "photos")
     .WithTickets(keys, "uploads")
     // Photos are streamed, so what allocators keep back is most of what the service would hold: measured, 25 MB less (docs/performance.md).
@@ -47,7 +47,7 @@ var uploads = builder.AddProject<Projects.UploadService>("uploads").WithHttpEndp
     .AsInternalService("ImageMultiple")
     .WaitForCompletion(migrations);
 
-var training = builder.AddProject<Projects.TrainingService>("training").WithHttpEndpoint()
+var training = builder.AddProject<Projects.TrainingService>("training").WithHttpEndpoint().WithHttp2Endpoint()
     .WithDatabase(infrastructure, "training").WithMessaging(infrastructure, "training").WithStore(infrastructure, "training", "models")
     .WithTickets(keys, "training", keys.TrainingSigning)
     .WithReference(uploads)
@@ -55,7 +55,7 @@ var training = builder.AddProject<Projects.TrainingService>("training").WithHttp
     .AsInternalService("BrainCircuit")
     .WaitForCompletion(migrations);
 
-var registry = builder.AddProject<Projects.RegistryService>("registry").WithHttpEndpoint()
+var registry = builder.AddProject<Projects.RegistryService>("registry").WithHttpEndpoint().WithHttp2Endpoint()
     .WithDatabase(infrastructure, "registry").WithMessaging(infrastructure, "registry")
     .WithTickets(keys, "registry", keys.RegistrySigning)
     .WithReference(uploads).WithReference(training)

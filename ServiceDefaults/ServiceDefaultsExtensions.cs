@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -36,7 +36,10 @@ public static class ServiceDefaultsExtensions
         });
         builder.Services.AddFlurrtyProblems();
         ProtectionKeys.AddTo(builder.Services);
-        builder.Services.Configure<KestrelServerOptions>(kestrel => kestrel.AddServerHeader = false);
+        builder.AddServerDefaults();
+
+        // A host's environment (ASPNETCORE_FORWARDEDHEADERS_ENABLED) would have everybody believed, and would take the gateway's word about the caller out of the headers.
+        builder.Services.PostConfigure<ForwardedHeadersOptions>(static forwarded => forwarded.ForwardedHeaders = ForwardedHeaders.None);
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddShutdown();
         return builder;

@@ -56,6 +56,14 @@ internal static class ApiKeyAuthentication
 
         protected override async Task HandleChallengeAsync(AuthenticationProperties properties)
         {
+            if (HasOtherScheme)
+            {
+                Response.Headers.WWWAuthenticate = "Bearer error=\"invalid_request\"";
+                await Problem.WriteAsync(Context, Problem.Details(
+                    401, "bearer_scheme_missing", "The Authorization header is not 'Bearer' and a key.", "Send the key as 'Authorization: Bearer flr_…', or in the X-Api-Key header and no Authorization."));
+                return;
+            }
+
             if (ReadKey() is null)
             {
                 Response.Headers.WWWAuthenticate = "Bearer";
@@ -73,14 +81,16 @@ internal static class ApiKeyAuthentication
             ? Problem.Details(403, "user_key_required", "An operator's key is for operator routes alone.", "Use a key of the account whose things these are.")
             : Problem.Details(403, "operator_key_required", "Only an operator may do this.", "Use an API key that has the role Operator."));
 
-        // Null when there is none; what cannot be one is given as it is and refused.
+        private bool HasOtherScheme =>
+            Request.Headers.Authorization is { Count: > 0 } authorization && !authorization.ToString().StartsWith(Bearer, StringComparison.OrdinalIgnoreCase);
+
+        // Null when there is none under the scheme; what cannot be one is given as it is and refused.
         private string? ReadKey()
         {
             var authorization = Request.Headers.Authorization;
             if (authorization.Count > 0)
             {
-                var value = authorization.ToString();
-                return value.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase) ? value[Bearer.Length..].Trim() : value;
+                return HasOtherScheme ? null : authorization.ToString()[Bearer.Length..].Trim();
             }
 
             return Request.Headers.TryGetValue(KeyHeader, out var key) ? key.ToString() : null;

@@ -12,7 +12,9 @@ internal static class ForwardingProblems
     public static async Task AnswerAsync(HttpContext context, RequestDelegate next)
     {
         await next(context);
-        if (context.Features.Get<IForwarderErrorFeature>() is not { } error || context.Response.HasStarted)
+        if (context.Features.Get<IForwarderErrorFeature>() is not { } error || context.Response.HasStarted
+            // The service's own answer, which has no body and came before the request's had gone.
+            || context.Response.StatusCode < StatusCodes.Status400BadRequest)
         {
             return;
         }
@@ -32,24 +34,29 @@ internal static class ForwardingProblems
         await Problem.WriteAsync(context, problem);
     }
 
-    private static ProblemDetails For(IForwarderErrorFeature error, long? mostBytes) => error.Error switch
+    private static ProblemDetails For(IForwarderErrorFeature error, long mostBytes) => error.Error switch
     {
         ForwarderError.RequestTimedOut => Problem.Details(
             504, "service_timeout", "A part of the service did not answer in time.", "It may still be at work. Look whether it was done before you repeat it."),
         ForwarderError.RequestBodyClient or ForwarderError.RequestBodyCanceled =>
-            TooLarge(error.Exception) ? RequestBodies.TooLarge(mostBytes) : Problem.Details(
-                400, "request_incomplete", "The request's body did not arrive whole.", "Send the request again."),
+            RefusalOf(error.Exception) switch
+            {
+                StatusCodes.Status413PayloadTooLarge => RequestBodies.TooLarge(mostBytes),
+                StatusCodes.Status408RequestTimeout => Problem.Details(408, "request_timeout", "The request came too slowly.", "Send it again over a faster connection."),
+                _ => Problem.Details(400, "request_incomplete", "The request's body did not arrive whole.", "Send the request again."),
+            },
         ForwarderError.NoAvailableDestinations => Away(503),
         ForwarderError.Request when error.Exception is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError } => Away(503),
         _ => Away(502),
     };
 
-    private static bool TooLarge(Exception? exception) => exception switch
+    // The server's own refusal of a body, while it was read.
+    private static int? RefusalOf(Exception? exception) => exception switch
     {
-        BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } => true,
-        AggregateException many => many.InnerExceptions.Any(TooLarge),
-        { InnerException: { } inner } => TooLarge(inner),
-        _ => false,
+        BadHttpRequestException refusal => refusal.StatusCode,
+        AggregateException many => many.InnerExceptions.Select(RefusalOf).FirstOrDefault(static status => status is not null),
+        { InnerException: { } inner } => RefusalOf(inner),
+        _ => null,
     };
 
     private static ProblemDetails Away(int status) => Problem.Details(

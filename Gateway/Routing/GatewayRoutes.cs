@@ -19,7 +19,8 @@ internal static class GatewayRoutes
         builder.Services.AddSingleton<IProxyConfigProvider>(services =>
         {
             var options = services.GetRequiredService<IOptions<RoutingOptions>>().Value;
-            return new InMemoryConfigProvider(RouteTable.Routes(options), RouteTable.Clusters(options));
+            var endpoints = services.GetRequiredService<IConfiguration>().GetSection("services");
+            return new InMemoryConfigProvider(RouteTable.Routes(options), RouteTable.Clusters(options, service => endpoints.GetSection($"{service}:h2c").Exists()));
         });
 
         // Its log scope has the path of the request, which is a capability where a provider calls back.

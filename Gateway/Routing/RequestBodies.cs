@@ -1,5 +1,5 @@
+using System.Globalization;
 using Flurrty.ServiceDefaults.Problems;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Mvc;
 
 namespace Flurrty.Gateway.Routing;
@@ -10,25 +10,21 @@ internal static class RequestBodies
     public static Task RefuseTooLargeAsync(HttpContext context, RequestDelegate next)
     {
         var most = MostOf(context);
-        if (context.Request.ContentLength is not { } length || length <= most)
+        if (context.Request.ContentLength > most)
         {
-            return next(context);
+            return Problem.WriteAsync(context, TooLarge(most));
         }
 
-        // The server then reads on for a few seconds, so that a caller that is still sending gets to see the answer.
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } feature)
-        {
-            feature.MaxRequestBodySize = null;
-        }
-
-        return Problem.WriteAsync(context, TooLarge(most));
+        context.Request.Body = new ForwardedBody(context.Request.BodyReader, most);
+        return next(context);
     }
 
-    public static long? MostOf(HttpContext context) => context.GetReverseProxyFeature().Route.Config.MaxRequestBodySize;
+    public static long MostOf(HttpContext context) =>
+        long.Parse(context.GetReverseProxyFeature().Route.Config.Metadata![RouteTable.MostBytesMetadata], CultureInfo.InvariantCulture);
 
-    public static ProblemDetails TooLarge(long? most) => Problem.Details(
+    public static ProblemDetails TooLarge(long most) => Problem.Details(
         StatusCodes.Status413PayloadTooLarge,
         "request_too_large",
         "The request's body is too large.",
-        most is null ? "Send less at once." : $"This address takes at most {most} bytes at once.");
+        $"This address takes at most {most} bytes at once.");
 }

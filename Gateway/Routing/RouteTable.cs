@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
 using Flurrty.ServiceDefaults.Tickets;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
@@ -10,18 +13,25 @@ internal static class RouteTable
     /// <summary>The metadata of a route that says which kind of ticket its requests get.</summary>
     public const string TicketMetadata = "ticket";
 
+    /// <summary>The metadata of a route that says how large a body may be, in bytes.</summary>
+    public const string MostBytesMetadata = "most-bytes";
+
     /// <summary>The metadata of a route that says which limit its callers without account have.</summary>
     public const string Anonymous = "anonymous";
+
+    // Of the server: the body counts for itself, so that it can be dropped after a refusal.
+    private const long NoLimit = -1;
 
     private const string Uploads = "uploads";
     private const string Training = "training";
     private const string Registry = "registry";
 
-    public static IReadOnlyList<ClusterConfig> Clusters(RoutingOptions options) =>
+    /// <summary>The services; those that have an endpoint <c>h2c</c> are called by HTTP/2, in which an answer may come before the request's body has gone (ADR 0017).</summary>
+    public static IReadOnlyList<ClusterConfig> Clusters(RoutingOptions options, Func<string, bool> hasHttp2) =>
     [
-        Cluster(Uploads, options.UploadInactivity),
-        Cluster(Training, options.Inactivity),
-        Cluster(Registry, options.Inactivity),
+        Cluster(Uploads, options.UploadInactivity, hasHttp2),
+        Cluster(Training, options.Inactivity, hasHttp2),
+        Cluster(Registry, options.Inactivity, hasHttp2),
     ];
 
     public static IReadOnlyList<RouteConfig> Routes(RoutingOptions options) =>
@@ -52,8 +62,8 @@ internal static class RouteTable
         ClusterId = service,
         Match = new RouteMatch { Path = path },
         AuthorizationPolicy = "default",
-        MaxRequestBodySize = maxBodyBytes,
-        Metadata = Ticket(TicketKind.User),
+        MaxRequestBodySize = NoLimit,
+        Metadata = Metadata(TicketKind.User, maxBodyBytes),
     };
 
     private static RouteConfig Operator(string service, string path, long maxBodyBytes) => new()
@@ -62,8 +72,8 @@ internal static class RouteTable
         ClusterId = service,
         Match = new RouteMatch { Path = path },
         AuthorizationPolicy = TicketPolicies.Operator,
-        MaxRequestBodySize = maxBodyBytes,
-        Metadata = Ticket(TicketKind.Operator),
+        MaxRequestBodySize = NoLimit,
+        Metadata = Metadata(TicketKind.Operator, maxBodyBytes),
     };
 
     // The token in the address, or the worker's own, is checked by the service.
@@ -73,16 +83,31 @@ internal static class RouteTable
         ClusterId = Training,
         Match = new RouteMatch { Path = path },
         AuthorizationPolicy = Anonymous,
-        MaxRequestBodySize = maxBodyBytes,
-        Metadata = Ticket(kind),
+        MaxRequestBodySize = NoLimit,
+        Metadata = Metadata(kind, maxBodyBytes),
     };
 
-    private static Dictionary<string, string> Ticket(TicketKind kind) => new(StringComparer.Ordinal) { [TicketMetadata] = kind.ToString() };
+    private static Dictionary<string, string> Metadata(TicketKind kind, long maxBodyBytes) => new(StringComparer.Ordinal)
+    {
+        [TicketMetadata] = kind.ToString(),
+        [MostBytesMetadata] = maxBodyBytes.ToString(CultureInfo.InvariantCulture),
+    };
 
-    private static ClusterConfig Cluster(string service, TimeSpan inactivity) => new()
+    private static ClusterConfig Cluster(string service, TimeSpan inactivity, Func<string, bool> hasHttp2) => new()
     {
         ClusterId = service,
-        HttpRequest = new ForwarderRequestConfig { ActivityTimeout = inactivity },
-        Destinations = new Dictionary<string, DestinationConfig>(StringComparer.Ordinal) { [service] = new() { Address = $"http://{service}" } },
+
+        // Bytes of headers pass as they came; else one beyond ASCII would end the request.
+        HttpClient = new HttpClientConfig { RequestHeaderEncoding = Encoding.Latin1.WebName, ResponseHeaderEncoding = Encoding.Latin1.WebName },
+        HttpRequest = new ForwarderRequestConfig
+        {
+            ActivityTimeout = inactivity,
+            Version = hasHttp2(service) ? HttpVersion.Version20 : HttpVersion.Version11,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        },
+        Destinations = new Dictionary<string, DestinationConfig>(StringComparer.Ordinal)
+        {
+            [service] = new() { Address = hasHttp2(service) ? $"http://_h2c.{service}" : $"http://{service}" },
+        },
     };
 }

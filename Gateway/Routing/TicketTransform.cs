@@ -11,7 +11,8 @@ namespace Flurrty.Gateway.Routing;
 /// </summary>
 internal sealed class TicketTransform(TicketSigner signer) : ITransformProvider
 {
-    private const string OurPrefix = "X-Flurrty-";
+    // What is ours, and what says who the caller is: the latter is written anew from what the gateway itself knows.
+    private static readonly string[] OurPrefixes = ["X-Flurrty-", "X-Forwarded-", "X-Original-"];
 
     private static readonly FrozenSet<string> NotForwarded = FrozenSet.Create(
         StringComparer.OrdinalIgnoreCase,
@@ -19,6 +20,8 @@ internal sealed class TicketTransform(TicketSigner signer) : ITransformProvider
         "X-Api-Key",
         "Cookie",
         "Proxy-Authorization",
+        "Forwarded",
+        "X-Real-IP",
         "traceparent",
         "tracestate",
         "baggage",
@@ -56,7 +59,8 @@ internal sealed class TicketTransform(TicketSigner signer) : ITransformProvider
         });
     }
 
-    private static bool IsNotForwarded(string name) => NotForwarded.Contains(name) || name.StartsWith(OurPrefix, StringComparison.OrdinalIgnoreCase);
+    private static bool IsNotForwarded(string name) =>
+        NotForwarded.Contains(name) || Array.Exists(OurPrefixes, prefix => name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase));
 
     private static Guid AccountOf(ClaimsPrincipal caller) => Guid.Parse(
         caller.FindFirstValue(ClaimTypes.NameIdentifier) ?? throw new InvalidOperationException("A route for callers with a key was reached without one."));

@@ -26,9 +26,12 @@ internal static class StatusProblems
         StatusCodes.Status405MethodNotAllowed => Problem.Details(status, "method_not_allowed", "The method is not allowed here.", "See the Allow header for the methods of this address."),
         StatusCodes.Status408RequestTimeout => Problem.Details(status, "request_timeout", "The request came too slowly.", "Send it again over a faster connection."),
         StatusCodes.Status413PayloadTooLarge => Problem.Details(status, "request_too_large", "The request's body is too large.", "Send less at once."),
+        StatusCodes.Status414UriTooLong => Problem.Details(status, "uri_too_long", "The request's address is too long.", "Shorten its path or query."),
         StatusCodes.Status415UnsupportedMediaType => Problem.Details(status, "unsupported_media_type", "The body's type is not accepted here.", "See the API's description for the accepted Content-Type."),
         StatusCodes.Status429TooManyRequests => Problem.Details(status, "rate_limited", "Too many requests.", "Wait as long as the Retry-After header says."),
+        StatusCodes.Status431RequestHeaderFieldsTooLarge => Problem.Details(status, "headers_too_large", "The request's headers are too many or too long.", "Send fewer or shorter headers, cookies among them."),
         StatusCodes.Status503ServiceUnavailable => Problem.Details(status, "service_unavailable", "A part of the service is away.", "Try again in a few seconds."),
+        StatusCodes.Status505HttpVersionNotsupported => Problem.Details(status, "http_version_unsupported", "The version of HTTP is not supported.", "Use HTTP/1.1 or HTTP/2."),
         >= StatusCodes.Status500InternalServerError => Problem.Details(status, "internal_error", "The service failed.", "Try again later; give the trace id when you report it."),
         _ => Problem.Details(status, "refused", "The request was refused.", "Check it against the API's description."),
     };

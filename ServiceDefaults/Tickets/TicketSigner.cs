@@ -37,7 +37,7 @@ public sealed class TicketSigner : IDisposable
     /// <returns>The value of the header <see cref="TicketAuthentication.HeaderName"/>.</returns>
     public string Sign(TicketKind kind, string audience, Guid accountId, string method, string path)
     {
-        var claims = new TicketClaims(_issuer, kind, audience, accountId, method, path, (_time.GetUtcNow() + Lifetime).ToUnixTimeSeconds());
+        var claims = new TicketClaims(_issuer, kind, audience, accountId, TicketClaims.RequestOf(method, path), (_time.GetUtcNow() + Lifetime).ToUnixTimeSeconds());
         var payload = JsonSerializer.SerializeToUtf8Bytes(claims, TicketJson.Default.TicketClaims);
         var signature = _key.SignData(payload, HashAlgorithmName.SHA256);
         return $"{Base64Url.EncodeToString(payload)}.{Base64Url.EncodeToString(signature)}";

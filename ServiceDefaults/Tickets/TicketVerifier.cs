@@ -9,7 +9,7 @@ namespace Flurrty.ServiceDefaults.Tickets;
 /// <summary>Verifies tickets with the public keys of their issuers.</summary>
 internal sealed class TicketVerifier : IDisposable
 {
-    private const int LongestTicket = 4096;
+    private const int LongestTicket = 1024;
 
     private readonly Dictionary<string, ECDsa> _keys = new(StringComparer.Ordinal);
     private readonly TimeProvider _time;
@@ -44,8 +44,7 @@ internal sealed class TicketVerifier : IDisposable
                 && key.VerifyData(payload, Base64Url.DecodeFromChars(signatureText), HashAlgorithmName.SHA256)
                 && MayIssue(claims.Iss, claims.Kind)
                 && string.Equals(claims.Aud, _audience, StringComparison.Ordinal)
-                && string.Equals(claims.Mth, method, StringComparison.OrdinalIgnoreCase)
-                && string.Equals(claims.Pth, path, StringComparison.Ordinal)
+                && string.Equals(claims.Req, TicketClaims.RequestOf(method, path), StringComparison.Ordinal)
                 && claims.Exp > _time.GetUtcNow().ToUnixTimeSeconds()
                     ? new Caller(claims.Acc, claims.Kind, claims.Iss)
                     : null;

@@ -93,7 +93,8 @@ internal static class PhotoEndpoints
             size.MaxRequestBodySize = (PhotoSet.MostPhotos + 5L) * (options.MaxPhotoBytes + (1024 * 1024));
         }
 
-        if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
+        // Over HTTP/2 there is no rate of one request; the gateway watches its callers.
+        if (HttpProtocol.IsHttp11(context.Request.Protocol) && context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
         {
             rate.MinDataRate = new MinDataRate(bytesPerSecond: 1024, gracePeriod: TimeSpan.FromSeconds(15));
         }

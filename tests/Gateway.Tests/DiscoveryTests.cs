@@ -15,13 +15,13 @@ public sealed class DiscoveryTests(GatewayFixture gateway) : IClassFixture<Gatew
         await using var first = await StartReplicaAsync("first");
         await using var second = await StartReplicaAsync("second");
         var addresses = new Addresses();
-        using var client = gateway.StartGateway(builder => builder.ConfigureAppConfiguration(configuration => configuration.Add(addresses)), ("services:registry:http:0", first.Address));
+        using var client = gateway.StartGateway(builder => builder.ConfigureAppConfiguration(configuration => configuration.Add(addresses)), ("services:registry:h2c:0", first.Http2Address));
         Assert.Equal("first", await client.GetStringAsync(Identities));
 
-        addresses.Change("services:registry:http:1", second.Address);
+        addresses.Change("services:registry:h2c:1", second.Http2Address);
         await EventuallyAsync(client, static replicas => replicas.SetEquals(["first", "second"]));
 
-        addresses.Change("services:registry:http:0", second.Address);
+        addresses.Change("services:registry:h2c:0", second.Http2Address);
         await EventuallyAsync(client, static replicas => replicas.SetEquals(["second"]));
     }
 
@@ -30,7 +30,7 @@ public sealed class DiscoveryTests(GatewayFixture gateway) : IClassFixture<Gatew
     {
         await using var first = await StartReplicaAsync("first");
         await using var second = await StartReplicaAsync("second");
-        using var client = gateway.StartGateway(("services:registry:http:0", first.Address), ("services:registry:http:1", second.Address));
+        using var client = gateway.StartGateway(("services:registry:h2c:0", first.Http2Address), ("services:registry:h2c:1", second.Http2Address));
         await EventuallyAsync(client, static replicas => replicas.SetEquals(["first", "second"]));
     }
 

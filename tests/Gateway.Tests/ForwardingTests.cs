@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Flurrty.ServiceDefaults.Problems;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Flurrty.Gateway.Tests;
 
@@ -14,7 +15,7 @@ public sealed class ForwardingTests(GatewayFixture gateway) : IClassFixture<Gate
         listener.Start();
         var closed = ((IPEndPoint)listener.LocalEndpoint).Port;
         listener.Stop();
-        using var client = gateway.StartGateway(("services:registry:http:0", $"http://127.0.0.1:{closed}"));
+        using var client = gateway.StartGateway(("services:registry:h2c:0", $"http://127.0.0.1:{closed}"));
         using var response = await client.GetAsync(new Uri("/api/identities", UriKind.Relative));
         await AssertAwayAsync(response, HttpStatusCode.ServiceUnavailable, "service_unavailable");
     }
@@ -22,7 +23,7 @@ public sealed class ForwardingTests(GatewayFixture gateway) : IClassFixture<Gate
     [Fact]
     public async Task Request_ServiceHasNoAddress_IsServiceUnavailable()
     {
-        using var client = gateway.StartGateway(("services:registry:http:0", null));
+        using var client = gateway.StartGateway(("services:registry:http:0", null), ("services:registry:h2c:0", null));
         using var response = await client.GetAsync(new Uri("/api/identities", UriKind.Relative));
         await AssertAwayAsync(response, HttpStatusCode.ServiceUnavailable, "service_unavailable");
     }
@@ -188,7 +189,7 @@ public sealed class ForwardingTests(GatewayFixture gateway) : IClassFixture<Gate
     public async Task Body_ThatTurnsOutTooLarge_IsCutOff()
     {
         gateway.Registry.Handler = async context => await context.Request.Body.CopyToAsync(Stream.Null, context.RequestAborted);
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/identities") { Content = new ByteArrayContent(new byte[2 * 1024 * 1024]) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/identities") { Content = new ByteArrayContent(new byte[60 * 1024 * 1024]) };
         request.Headers.TransferEncodingChunked = true;
         using var response = await gateway.Client.SendAsync(request);
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, response.StatusCode);
@@ -202,6 +203,7 @@ public sealed class ForwardingTests(GatewayFixture gateway) : IClassFixture<Gate
     {
         async Task CountAsync(HttpContext context)
         {
+            context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = null;
             long length = 0;
             var buffer = new byte[64 * 1024];
             for (int read; (read = await context.Request.Body.ReadAsync(buffer)) > 0;)

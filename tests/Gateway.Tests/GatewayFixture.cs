@@ -105,8 +105,11 @@ public sealed class GatewayFixture : IAsyncLifetime
                 ["ApiKeys:2:AccountId"] = Operator.ToString(),
                 ["ApiKeys:2:Role"] = "Operator",
                 ["services:uploads:http:0"] = fixture.Uploads.Address,
+                ["services:uploads:h2c:0"] = fixture.Uploads.Http2Address,
                 ["services:training:http:0"] = fixture.Training.Address,
+                ["services:training:h2c:0"] = fixture.Training.Http2Address,
                 ["services:registry:http:0"] = fixture.Registry.Address,
+                ["services:registry:h2c:0"] = fixture.Registry.Http2Address,
             };
             foreach (var (key, value) in settings)
             {

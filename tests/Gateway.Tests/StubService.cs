@@ -1,11 +1,12 @@
 using System.Collections.Concurrent;
+using System.Net;
+using Flurrty.ServiceDefaults.Http;
 using Flurrty.ServiceDefaults.Tickets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Flurrty.Gateway.Tests;
@@ -23,8 +24,12 @@ internal sealed class StubService : IAsyncDisposable
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["Tickets:Audience"] = name, ["Tickets:Issuers:gateway"] = keys.Public });
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
-        builder.Services.Configure<KestrelServerOptions>(kestrel => kestrel.Limits.MaxRequestBodySize = null);
+        builder.WebHost.ConfigureKestrel(static kestrel =>
+        {
+            kestrel.Listen(IPAddress.Loopback, 0, static http => http.Protocols = HttpProtocols.Http1);
+            kestrel.Listen(IPAddress.Loopback, 0, static h2c => h2c.Protocols = HttpProtocols.Http2);
+        });
+        builder.AddServerDefaults();
         builder.AddCallerTickets();
         _app = builder.Build();
         _app.UseRouting();
@@ -43,7 +48,9 @@ internal sealed class StubService : IAsyncDisposable
 
     public string? Document { get; set; } = """{"openapi":"3.1.1","info":{"title":"t","version":"1"},"paths":{}}""";
 
-    public string Address => _app.Urls.Single();
+    public string Address => _app.Urls.First();
+
+    public string Http2Address => _app.Urls.Last();
 
     public static async Task<StubService> StartAsync(string name, TicketKeys keys)
     {

@@ -30,7 +30,7 @@ public sealed class TraceTests(GatewayFixture gateway) : IClassFixture<GatewayFi
             ["Microsoft.AspNetCore", "System.Net.Http", "Yarp.ReverseProxy"],
             seen.Select(static span => span.Source.Name).Distinct().Order(StringComparer.Ordinal));
         var forwarded = Assert.Single(seen, static span => span.Source.Name == "System.Net.Http");
-        Assert.Equal(gateway.Training.Address, forwarded.GetTagItem("url.full"));
+        Assert.Equal(gateway.Training.Http2Address, forwarded.GetTagItem("url.full"));
         Assert.All(seen, static span => Assert.DoesNotContain(Token, $"{span.DisplayName} {span.StatusDescription} {string.Join(' ', span.TagObjects)}", StringComparison.Ordinal));
     }
 

@@ -30,6 +30,18 @@ public sealed class TicketTests : IDisposable
     }
 
     [Fact]
+    public void Verify_TicketForTheLongestPath_GivesItsCallerForThatPathAlone()
+    {
+        using var signer = Signer("gateway", _gateway);
+        using var verifier = Verifier("uploads");
+        var path = "/api/" + new string('a', 100_000);
+        var ticket = signer.Sign(TicketKind.User, "uploads", Account, "post", path);
+        Assert.NotNull(verifier.Verify(ticket, "POST", path));
+        Assert.Null(verifier.Verify(ticket, "POST", path + "a"));
+        Assert.Equal(UserTicket().Length, ticket.Length);
+    }
+
+    [Fact]
     public void Verify_After60Seconds_Refuses()
     {
         var ticket = UserTicket();

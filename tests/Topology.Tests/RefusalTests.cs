@@ -32,6 +32,19 @@ public sealed class RefusalTests(SharedTopology shared)
         await AssertProblemAsync(await Topology.Client.GetAsync(Relative(path)), HttpStatusCode.NotFound, "route_not_found");
 
     [Fact]
+    public async Task Photos_ForASetThatIsNotThere_Are404HoweverManyTheyAre()
+    {
+        using var form = new MultipartFormDataContent();
+        for (var i = 0; i < 4; i++)
+        {
+            form.Add(new ByteArrayContent(new byte[15 * Megabyte]), "photos", $"{i}.jpg");
+        }
+
+        using var response = await Topology.Client.PostAsync(Relative($"/api/photo-sets/{Guid.NewGuid()}/photos"), form);
+        await AssertProblemAsync(response, HttpStatusCode.NotFound, "photo_set_not_found");
+    }
+
+    [Fact]
     public async Task Service_WithoutTicket_Is401()
     {
         foreach (var service in new[] { "uploads", "training", "registry" })
