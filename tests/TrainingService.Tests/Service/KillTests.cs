@@ -128,7 +128,10 @@ public sealed class KillTests(TrainingFixture fixture)
         await using var _ = first;
         var fault = await fixture.Admin.AddFaultAsync(new
         {
-            on = "request", method = "POST", path = "/v1/models/*/*/versions/*/trainings", action = new { kind = "hold", when = "before" },
+            on = "request",
+            method = "POST",
+            path = TrainingsPath,
+            action = new { kind = "hold", when = "before" },
         });
         var job = await fixture.TrainAsync();
         await HeldAsync(fault, job.JobId, first);
