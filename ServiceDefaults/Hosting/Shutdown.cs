@@ -1,4 +1,6 @@
 using System.ComponentModel.DataAnnotations;
+using System.Globalization;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
@@ -55,9 +57,14 @@ internal static class ShutdownServices
     public static void AddShutdown(this IServiceCollection services)
     {
         services.AddOptions<ShutdownOptions>().BindConfiguration(ShutdownOptions.Section).ValidateDataAnnotations().ValidateOnStart();
-        services.AddOptions<HostOptions>().Configure<IOptions<ShutdownOptions>>(static (host, shutdown) =>
+        services.AddOptions<HostOptions>().Configure<IConfiguration>(static (host, configuration) =>
         {
-            host.ShutdownTimeout = shutdown.Value.Notice + shutdown.Value.Drain;
+            // The host reads this before options are validated, so a wrong value is told with all others.
+            var usual = new ShutdownOptions();
+            host.ShutdownTimeout = Read(nameof(usual.Notice), usual.Notice) + Read(nameof(usual.Drain), usual.Drain);
+
+            TimeSpan Read(string name, TimeSpan otherwise) =>
+                TimeSpan.TryParse(configuration[$"{ShutdownOptions.Section}:{name}"], CultureInfo.InvariantCulture, out var given) && given >= TimeSpan.Zero ? given : otherwise;
 
             // What works in the background gives its rows back while requests are still ended.
             host.ServicesStopConcurrently = true;

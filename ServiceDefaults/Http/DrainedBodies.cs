@@ -76,12 +76,13 @@ internal sealed class DrainedBodies(IOptions<ServerOptions> options) : IStartupF
 
             return false;
         }
-        catch (BadHttpRequestException)
+        catch (Exception refused) when (refused is BadHttpRequestException or InvalidOperationException)
         {
-            // Too slow, or past a limit that it has reached: the server ends the connection behind the answer.
+            // Too slow, past a limit that it has reached, or not to be read again as an earlier read was given up: the server ends the connection behind the answer.
+            // Ending it here could overtake the answer.
             return true;
         }
-        catch (Exception gone) when (gone is OperationCanceledException or IOException or InvalidOperationException)
+        catch (Exception gone) when (gone is OperationCanceledException or IOException)
         {
             // Cut off, or the time is over.
             return false;

@@ -1,4 +1,6 @@
+using System.Globalization;
 using Flurrty.ServiceDefaults.Tickets;
+using Flurrty.TrainingService.Webhooks;
 using Microsoft.Extensions.Options;
 
 namespace Flurrty.TrainingService.Driving;
@@ -25,9 +27,13 @@ internal static class DrivingServices
         builder.Services.AddSingleton<WakeListener>();
         builder.Services.AddHostedService<JobDispatch>();
         builder.Services.AddHostedService<WaitingCount>();
-        builder.Services.AddOptions<HostOptions>().PostConfigure<IOptions<DrivingOptions>>(static (host, driving) =>
+        builder.Services.AddHostedService<WebhookEventPruning>();
+        builder.Services.AddOptions<HostOptions>().PostConfigure<IConfiguration>(static (host, configuration) =>
         {
-            var needed = JobDispatch.DrainTime(driving.Value);
+            // The host reads this before options are validated, so a wrong value is told with all others.
+            var driving = new DrivingOptions();
+            driving.PostDeadline = TimeSpan.TryParse(configuration[$"{DrivingOptions.Section}:{nameof(driving.PostDeadline)}"], CultureInfo.InvariantCulture, out var deadline) ? deadline : driving.PostDeadline;
+            var needed = JobDispatch.DrainTime(driving);
             host.ShutdownTimeout = host.ShutdownTimeout > needed ? host.ShutdownTimeout : needed;
         });
     }

@@ -26,7 +26,6 @@ internal static class WebhookServices
             .ConfigureAdditionalHttpMessageHandlers(static (handlers, _) => handlers.Clear())
             .RemoveAllLoggers();
         builder.Services.AddSingleton<WebhookSlots>();
-        builder.Services.AddHostedService<WebhookEventPruning>();
         builder.Services.AddSingleton<PublicUrl>();
         builder.Services.AddHostedService(static services => services.GetRequiredService<PublicUrl>());
     }

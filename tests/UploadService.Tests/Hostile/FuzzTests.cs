@@ -108,8 +108,21 @@ public sealed class FuzzTests(UploadsFixture uploads, ITestOutputHelper output)
     private static (long Memory, int Descriptors, int Children) StateOf(int process)
     {
         var resident = File.ReadAllLines($"/proc/{process}/status").First(static line => line.StartsWith("VmRSS", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        var children = Directory.EnumerateDirectories($"/proc/{process}/task").Sum(static thread => File.ReadAllText($"{thread}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries).Length);
+        var children = Directory.EnumerateDirectories($"/proc/{process}/task").Sum(static thread => ChildrenOf(thread).Split(' ', StringSplitOptions.RemoveEmptyEntries).Length);
         return (long.Parse(resident[^2], CultureInfo.InvariantCulture) * 1024, Directory.EnumerateFileSystemEntries($"/proc/{process}/fd").Count(), children);
+    }
+
+    private static string ChildrenOf(string thread)
+    {
+        try
+        {
+            return File.ReadAllText($"{thread}/children");
+        }
+        catch (IOException)
+        {
+            // The thread has ended meanwhile.
+            return "";
+        }
     }
 
     private static byte[] Mutate(byte[] file, Random random)
