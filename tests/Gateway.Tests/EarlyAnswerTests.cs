@@ -17,10 +17,10 @@ public sealed class EarlyAnswerTests(GatewayFixture gateway) : IClassFixture<Gat
     private const string Path = "/api/photo-sets/1/photos";
     private const string Authorization = "Authorization: Bearer " + GatewayFixture.Key + "\r\n";
 
+    // Over HTTP/1.1 an answer in the middle of a body is not promised (ADR 0017): it hangs on how fast the rest of it passes.
     public static TheoryData<string, int> Moments() => new()
     {
         { "http", 0 },
-        { "http", 8 * MiB },
         { "h2c", 0 },
         { "h2c", 8 * MiB },
     };
