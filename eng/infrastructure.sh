@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Says how PostgreSQL, RabbitMQ and the S3 store run on this machine where nobody chose; run.sh and the AppHost both ask here. Prints one word:
 #   native        their programs are installed
-#   installable   eng/install.sh can install them: there is apt-get, and we are root or can become it
+#   installable   eng/install.sh can install them: there is apt-get, and we are root, can become it, or need not, as only the part that anybody may unpack is missing
 #   containers    Docker or Podman answers
 # Exit code 2, with a sentence on standard error, where there is nothing to run them with.
 set -euo pipefail
@@ -16,8 +16,10 @@ installed() {
 
 # Asking for a password needs a terminal.
 installable() {
+  local missing
   command -v apt-get >/dev/null || return 1
   [ "$(id -u)" != 0 ] || return 0
+  ! { missing=$(./eng/install.sh --missing) && [ -z "$missing" ]; } || return 0
   command -v sudo >/dev/null && { sudo -n true 2>/dev/null || (exec </dev/tty) 2>/dev/null; }
 }
 

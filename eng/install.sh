@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what Flurrty runs on: Debian packages (by sudo where we are not root) and a few things below artifacts/ (as the caller).
-# May run any number of times; when everything is there it only looks. Usage: eng/install.sh [--tests] [--containers]
+# May run any number of times; when everything is there it only looks. Usage: eng/install.sh [--tests] [--containers] [--missing]
 #   --tests        also what only the tests need
+#   --missing      installs nothing: prints the Debian packages that are missing, one a line
 #   --containers   without PostgreSQL, RabbitMQ and the S3 store, which run as containers then
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -17,12 +18,13 @@ die() {
 # shellcheck source=packages.sh
 . eng/packages.sh
 
-tests= containers=
+tests= containers= only_missing=
 for argument in "$@"; do
   case $argument in
     --tests) tests=1 ;;
     --containers) containers=1 ;;
-    *) die "usage: eng/install.sh [--tests] [--containers]" ;;
+    --missing) only_missing=1 ;;
+    *) die "usage: eng/install.sh [--tests] [--containers] [--missing]" ;;
   esac
 done
 
@@ -89,6 +91,11 @@ if [ -n "$tests" ]; then
   program libimage-exiftool-perl exiftool
   program libheif-examples heif-enc
   package python3-pil "$modules/PIL"
+fi
+
+if [ -n "$only_missing" ]; then
+  [ ${#missing[@]} -eq 0 ] || printf '%s\n' "${missing[@]}"
+  exit
 fi
 
 if [ ${#missing[@]} -gt 0 ]; then

@@ -181,7 +181,7 @@ internal abstract class NativeServer : IAsyncDisposable
         return (await stat.StandardOutput.ReadToEndAsync()).Trim();
     }
 
-    private static string FindRepository()
+    internal static string FindRepository()
     {
         var directory = new DirectoryInfo(AppContext.BaseDirectory);
         while (!File.Exists(Path.Combine(directory.FullName, "Flurrty.sln")))
