@@ -4,11 +4,12 @@ using Flurrty.ServiceDefaults.Http;
 using Flurrty.ServiceDefaults.Storage;
 using Flurrty.ServiceDefaults.Tickets;
 using Flurrty.TrainingService.Driving;
-using Flurrty.TrainingService.Jobs;
 using Flurrty.TrainingService.Models;
 using Flurrty.TrainingService.Persistence;
 using Flurrty.TrainingService.Providers;
 using Flurrty.TrainingService.Providers.Replicate;
+using Flurrty.TrainingService.Publishing;
+using Flurrty.TrainingService.Trainings;
 using Flurrty.TrainingService.Webhooks;
 
 var builder = WebApplication.CreateBuilder(args);
@@ -17,11 +18,12 @@ builder.AddCallerTickets();
 builder.AddTicketSigner();
 builder.AddTenantDatabase<TrainingContext>(TrainingContext.DatabaseName);
 builder.AddObjectStore("models");
-builder.AddJobs();
+builder.AddTrainings();
 builder.AddProviders();
 builder.AddReplicate();
 builder.AddWebhooks();
 builder.AddModels();
+builder.AddPublishing();
 builder.AddDriving();
 builder.Services.AddOpenApi();
 

@@ -49,7 +49,7 @@ internal sealed partial class JobRunner
 
             run = await LookOrFindAsync(turn, provider);
         }
-        catch (ProviderException problem) when (FailureCounts.KindOf(problem) == FailureKind.Access)
+        catch (ProviderException problem) when (problem.Kind() == FailureKind.Access)
         {
             return await WaitForAccessAsync(turn, problem);
         }
@@ -207,7 +207,7 @@ internal sealed partial class JobRunner
             // Read again: the link lives a short while only, and a webhook's text is no proof.
             run = await LookOrFindAsync(turn, provider);
         }
-        catch (ProviderException problem) when (FailureCounts.KindOf(problem) == FailureKind.Access)
+        catch (ProviderException problem) when (problem.Kind() == FailureKind.Access)
         {
             return await WaitForAccessAsync(turn, problem);
         }

@@ -54,7 +54,7 @@ internal sealed partial class JobRunner
         }
         catch (ProviderException problem)
         {
-            return await TryAgainAsync(turn, problem, _options.PrepareTries, Failure.From);
+            return await TryAgainAsync(turn, problem, _options.PrepareTries, ProviderFailures.ToFailure);
         }
     }
 
@@ -101,7 +101,7 @@ internal sealed partial class JobRunner
         }
         catch (ProviderException problem)
         {
-            return await TryAgainAsync(turn, problem, _options.PrepareTries, Failure.From);
+            return await TryAgainAsync(turn, problem, _options.PrepareTries, ProviderFailures.ToFailure);
         }
 
         return await PostOnceAsync(turn, provider, plan);
@@ -191,7 +191,7 @@ internal sealed partial class JobRunner
             return Rest.None;
         }
 
-        var kind = FailureCounts.KindOf(problem);
+        var kind = problem.Kind();
         if (kind == FailureKind.Access)
         {
             return await WaitForAccessAsync(turn, problem, static change => change.MoveAttempt(AttemptState.Uploaded));
@@ -210,7 +210,7 @@ internal sealed partial class JobRunner
             return Rest.For(problem.RetryAfter > backoff ? problem.RetryAfter.Value + Jitter(TimeSpan.FromSeconds(1)) : backoff);
         }
 
-        return await FailAsync(turn, Failure.From(problem), change =>
+        return await FailAsync(turn, problem.ToFailure(), change =>
         {
             change.NoteFailure(problem);
             change.MoveAttempt(AttemptState.NotRun);
@@ -243,7 +243,7 @@ internal sealed partial class JobRunner
         {
             found = await FindAsync(turn, provider);
         }
-        catch (ProviderException problem) when (FailureCounts.KindOf(problem) == FailureKind.Access)
+        catch (ProviderException problem) when (problem.Kind() == FailureKind.Access)
         {
             return await WaitForAccessAsync(turn, problem, WaitForReview);
         }
@@ -307,7 +307,7 @@ internal sealed partial class JobRunner
             {
                 await provider.RevokeInputAsync(attempt.InputId!, turn.Lost);
             }
-            catch (ProviderException problem) when (FailureCounts.KindOf(problem) == FailureKind.Access)
+            catch (ProviderException problem) when (problem.Kind() == FailureKind.Access)
             {
                 return await WaitForAccessAsync(turn, problem);
             }

@@ -12,7 +12,7 @@ internal sealed partial class JobRunner
         var reason = problem.Category == ErrorCategory.Payment ? WaitingReason.PaymentRequired : WaitingReason.CredentialsRefused;
         if (turn.Job.WaitingUntil is { } until && turn.Now >= until)
         {
-            return await FailAsync(turn, Failure.AccessRefused(problem, turn.View.Attempt?.RunId is not null), change =>
+            return await FailAsync(turn, Failure.AccessRefused(problem.Category, problem.Message, turn.View.Attempt?.RunId is not null), change =>
             {
                 also?.Invoke(change);
                 change.NoteFailure(problem);

@@ -282,7 +282,7 @@ internal sealed partial class JobRunner(
     /// <summary>Waits after a failure that may pass, up to the number of tries that its kind has.</summary>
     private async Task<Rest> TryAgainAsync(Turn turn, ProviderException problem, int tries, Func<ProviderException, Failure> giveUp)
     {
-        var kind = FailureCounts.KindOf(problem);
+        var kind = problem.Kind();
         if (kind == FailureKind.Access)
         {
             return await WaitForAccessAsync(turn, problem);

@@ -1,5 +1,3 @@
-using Flurrty.TrainingService.Providers;
-
 namespace Flurrty.TrainingService.Jobs;
 
 /// <summary>Why a job failed, as callers are told.</summary>
@@ -22,20 +20,20 @@ internal sealed record Failure(ErrorCategory Category, string Code, bool Retryab
         new(ErrorCategory.Canceled, FailureCodes.ProviderModeChanged, Retryable: false, $"It was begun in the mode sandbox; the provider's mode is {mode} now.");
 
     /// <summary>What was waited for did not come. With a run at the provider nothing may be said to be free of charge.</summary>
-    public static Failure AccessRefused(ProviderException problem, bool hasRun) => new(
-        problem.Category,
+    public static Failure AccessRefused(ErrorCategory category, string detail, bool hasRun) => new(
+        category,
         hasRun ? FailureCodes.ProviderAccessLost
-            : problem.Category == ErrorCategory.Payment ? FailureCodes.ProviderPaymentRequired
+            : category == ErrorCategory.Payment ? FailureCodes.ProviderPaymentRequired
             : FailureCodes.ProviderCredentialsRefused,
         Retryable: true,
-        problem.Message);
+        detail);
 
     /// <summary>The failure that a provider's refusal comes to once it is not waited for any longer.</summary>
-    public static Failure From(ProviderException problem) => problem.Category switch
+    public static Failure From(ErrorCategory category, string detail) => category switch
     {
-        ErrorCategory.Validation or ErrorCategory.FileError => new(problem.Category, FailureCodes.ProviderRejectedInput, Retryable: false, problem.Message),
-        ErrorCategory.RateLimit => new(problem.Category, FailureCodes.ProviderRateLimited, Retryable: true, problem.Message),
-        _ => new(problem.Category, FailureCodes.ProviderUnavailable, Retryable: true, problem.Message),
+        ErrorCategory.Validation or ErrorCategory.FileError => new(category, FailureCodes.ProviderRejectedInput, Retryable: false, detail),
+        ErrorCategory.RateLimit => new(category, FailureCodes.ProviderRateLimited, Retryable: true, detail),
+        _ => new(category, FailureCodes.ProviderUnavailable, Retryable: true, detail),
     };
 }
 

@@ -1,5 +1,3 @@
-using Flurrty.TrainingService.Providers;
-
 namespace Flurrty.TrainingService.Jobs;
 
 /// <summary>What kind of failure a step met. Each kind has a budget of its own: eight busy answers say nothing about whether a run exists.</summary>
@@ -45,7 +43,7 @@ internal sealed class FailureCounts
 
     public int Fault { get; set; }
 
-    public static FailureKind KindOf(ProviderException problem) => problem.Category switch
+    public static FailureKind KindOf(ErrorCategory category) => category switch
     {
         ErrorCategory.RateLimit => FailureKind.Throttled,
         ErrorCategory.Authentication or ErrorCategory.Payment => FailureKind.Access,

@@ -1,5 +1,3 @@
-using Flurrty.TrainingService.Providers;
-
 namespace Flurrty.TrainingService.Jobs;
 
 /// <summary>The training of one version. Its id is the version's.</summary>

@@ -1,11 +1,10 @@
 using Flurrty.Messaging;
-using Flurrty.TrainingService.Persistence;
-using Flurrty.TrainingService.Providers;
+using Microsoft.EntityFrameworkCore;
 
 namespace Flurrty.TrainingService.Jobs;
 
 /// <summary>A change of one job inside its transaction: the rows and the messages that tell of it are committed together.</summary>
-internal sealed class JobChange(TrainingContext db, Outbox outbox, Job job, Attempt? attempt, JobStage? stage, DateTimeOffset now)
+internal sealed class JobChange(DbContext db, Outbox outbox, Job job, Attempt? attempt, JobStage? stage, DateTimeOffset now)
 {
     private bool _tell;
     private bool _release;
@@ -85,7 +84,7 @@ internal sealed class JobChange(TrainingContext db, Outbox outbox, Job job, Atte
             State = AttemptState.Intended,
             CreatedAt = Now,
         };
-        db.Attempts.Add(CurrentAttempt);
+        db.Add(CurrentAttempt);
     }
 
     public void MoveAttempt(AttemptState next)
@@ -103,20 +102,20 @@ internal sealed class JobChange(TrainingContext db, Outbox outbox, Job job, Atte
     }
 
     /// <summary>Notes that a step went wrong and will be tried again.</summary>
-    public void NoteFailure(ProviderException problem, FailureKind? kind = null)
+    public void NoteFailure(ErrorCategory category, string detail, FailureKind? kind = null)
     {
-        Job.Failures.Add(kind ?? FailureCounts.KindOf(problem));
+        Job.Failures.Add(kind ?? FailureCounts.KindOf(category));
         if (Stage is not null)
         {
             Stage.Tries++;
-            Stage.ErrorCategory = problem.Category.ToText();
-            Stage.ErrorDetail = problem.Message;
+            Stage.ErrorCategory = category.ToText();
+            Stage.ErrorDetail = detail;
         }
 
         if (CurrentAttempt is { } current && !current.State.IsEnded())
         {
-            current.ErrorCategory = problem.Category.ToText();
-            current.ErrorDetail = problem.Message;
+            current.ErrorCategory = category.ToText();
+            current.ErrorDetail = detail;
         }
     }
 
@@ -237,6 +236,6 @@ internal sealed class JobChange(TrainingContext db, Outbox outbox, Job job, Atte
             Attempt = Job.AttemptNumber,
             StartedAt = Now,
         };
-        db.Stages.Add(Stage);
+        db.Add(Stage);
     }
 }

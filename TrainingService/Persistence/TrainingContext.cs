@@ -1,6 +1,5 @@
 using Flurrty.Messaging;
 using Flurrty.TrainingService.Jobs;
-using Flurrty.TrainingService.Providers;
 using Microsoft.EntityFrameworkCore;
 
 namespace Flurrty.TrainingService.Persistence;

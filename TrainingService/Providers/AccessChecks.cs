@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Flurrty.ServiceDefaults.Hosting;
+using Flurrty.TrainingService.Jobs;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
 

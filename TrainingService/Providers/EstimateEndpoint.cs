@@ -1,4 +1,5 @@
 using Flurrty.ServiceDefaults.Problems;
+using Flurrty.TrainingService.Jobs;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Flurrty.TrainingService.Providers;

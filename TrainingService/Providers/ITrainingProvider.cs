@@ -1,3 +1,5 @@
+using Flurrty.TrainingService.Jobs;
+
 namespace Flurrty.TrainingService.Providers;
 
 /// <summary>
@@ -82,22 +84,6 @@ internal sealed record ParameterDescription(string Name, string Type, object? De
 
 /// <summary>The interval in which cost and time of a training will lie.</summary>
 internal sealed record TrainingEstimate(decimal MinDollars, decimal MaxDollars, TimeSpan MinTime, TimeSpan MaxTime);
-
-/// <summary>What is to be trained, in the product's words.</summary>
-internal sealed record TrainingParameters
-{
-    public string? Trainer { get; init; }
-
-    public required int Steps { get; init; }
-
-    public required int Rank { get; init; }
-
-    public double? LearningRate { get; init; }
-
-    public required string Resolution { get; init; }
-
-    public required string TriggerWord { get; init; }
-}
 
 /// <summary>Where a dataset can be read from, as often as needed.</summary>
 internal sealed record DatasetSource(Func<CancellationToken, Task<Stream>> OpenAsync, long Bytes, string Sha256, string FileName);

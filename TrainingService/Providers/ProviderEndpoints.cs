@@ -1,3 +1,4 @@
+using Flurrty.TrainingService.Jobs;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Flurrty.TrainingService.Providers;

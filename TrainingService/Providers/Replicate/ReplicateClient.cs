@@ -6,6 +6,7 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Flurrty.TrainingService.Jobs;
 using Microsoft.Extensions.Options;
 
 namespace Flurrty.TrainingService.Providers.Replicate;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Flurrty.TrainingService.Jobs;
 
 namespace Flurrty.TrainingService.Providers.Replicate;
 

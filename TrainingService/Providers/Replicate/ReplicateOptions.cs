@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Flurrty.TrainingService.Jobs;
 using Microsoft.Extensions.Options;
 
 namespace Flurrty.TrainingService.Providers.Replicate;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using Flurrty.TrainingService.Jobs;
 using Microsoft.Extensions.Options;
 
 namespace Flurrty.TrainingService.Providers.Replicate;

@@ -1,3 +1,4 @@
+using Flurrty.TrainingService.Jobs;
 using Microsoft.Extensions.Options;
 
 namespace Flurrty.TrainingService.Providers.Replicate;

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using Flurrty.TrainingService.Jobs;
 using Flurrty.TrainingService.Providers;
 using Flurrty.TrainingService.Providers.Replicate;
 using Microsoft.AspNetCore.Builder;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Flurrty.TrainingService.Jobs;
+using Flurrty.TrainingService.Trainings;
 
 namespace Flurrty.TrainingService.Tests.Service;
 

@@ -4,13 +4,13 @@ using System.Text;
 using Flurrty.ServiceDefaults.Data;
 using Flurrty.ServiceDefaults.Problems;
 using Flurrty.ServiceDefaults.Tickets;
+using Flurrty.TrainingService.Jobs;
 using Flurrty.TrainingService.Persistence;
-using Flurrty.TrainingService.Providers;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
 
-namespace Flurrty.TrainingService.Jobs;
+namespace Flurrty.TrainingService.Trainings;
 
 /// <summary>What became of a job, or stands in its way.</summary>
 /// <param name="Category">The category of the error.</param>

@@ -1,11 +1,12 @@
 using System.Diagnostics;
 using Flurrty.Contracts.Training;
 using Flurrty.Messaging;
+using Flurrty.TrainingService.Jobs;
 using Flurrty.TrainingService.Persistence;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 
-namespace Flurrty.TrainingService.Jobs;
+namespace Flurrty.TrainingService.Trainings;
 
 /// <summary>Opens the job of a version. A repeat reports where it stands.</summary>
 internal sealed class TrainIdentityConsumer(TrainingContext db, Outbox outbox) : AccountConsumer<TrainIdentity, TrainingContext>(db)
