@@ -141,7 +141,7 @@ internal sealed partial class JobRunner
             }
 
             var outcome = await provider.SubmitAsync(
-                plan, token is null ? null : webhooks.ForReplicate(token), _options.PostDeadline - spent, CancellationToken.None);
+                plan, token is null ? null : webhooks.For(provider.Name, token), _options.PostDeadline - spent, CancellationToken.None);
             return await NoteOutcomeAsync(turn, outcome);
         }
         finally

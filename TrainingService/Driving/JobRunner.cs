@@ -17,7 +17,7 @@ namespace Flurrty.TrainingService.Driving;
 /// </summary>
 internal sealed partial class JobRunner(
     JobStore store,
-    IEnumerable<ITrainingProvider> providers,
+    ProviderCatalog providers,
     DatasetClient datasets,
     ModelFetch fetch,
     ModelStore models,
@@ -37,7 +37,6 @@ internal sealed partial class JobRunner(
     private static readonly ActivitySource Source = new("Flurrty.TrainingService");
 
     private readonly DrivingOptions _options = options.Value;
-    private readonly Dictionary<string, ITrainingProvider> _providers = providers.ToDictionary(static provider => provider.Name, StringComparer.Ordinal);
     private readonly SemaphoreSlim _looks = new(options.Value.Looks);
     private readonly SemaphoreSlim _collects = new(options.Value.Collects);
 
@@ -114,8 +113,7 @@ internal sealed partial class JobRunner(
     /// <summary>The mode that the provider of a job has now; null where no provider has anything to do with it.</summary>
     private ProviderMode? ModeOf(Job job) =>
         job is not { ProviderMode: not null, Provider: { } provider } || job.State == JobState.Accepted || job.State.IsTerminal() ? null
-        : _providers.TryGetValue(provider, out var known) ? known.Mode
-        : ProviderMode.Off;
+        : providers.ModeOf(provider);
 
     /// <summary>A job of another mode: nothing of it is sent to the provider of this one. What may be running for money is followed when that mode is back.</summary>
     private async Task<Rest> StayAsync(Turn turn, ProviderMode mode)
@@ -149,21 +147,19 @@ internal sealed partial class JobRunner(
             return await CancelAsync(turn);
         }
 
-        // With one provider there is nothing to weigh for auto.
-        var name = string.Equals(turn.Job.RequestedProvider, "auto", StringComparison.Ordinal) ? _providers.Keys.FirstOrDefault() : turn.Job.RequestedProvider;
-        if (name is null || !_providers.TryGetValue(name, out var provider))
+        if (providers.Find(turn.Job.RequestedProvider) is not { } provider)
         {
             return await FailAsync(turn, new Failure(ErrorCategory.Validation, "unknown_provider", Retryable: false));
         }
 
-        if (await access.AfterFirstCheckAsync(name, turn.Lost) is { State: AccessState.Refused } refused)
+        if (await access.AfterFirstCheckAsync(provider.Name, turn.Lost) is { State: AccessState.Refused } refused)
         {
-            return await WaitForAccessAsync(turn, new ProviderException(ErrorCategory.Authentication, refused.Detail), change => change.Job.Provider = name);
+            return await WaitForAccessAsync(turn, new ProviderException(ErrorCategory.Authentication, refused.Detail), change => change.Job.Provider = provider.Name);
         }
 
         await ChangeAsync(turn, change =>
         {
-            change.Job.Provider = name;
+            change.Job.Provider = provider.Name;
             change.Job.ProviderMode = provider.Mode;
             change.MoveTo(JobState.Preparing);
             change.AskForDataset();
@@ -228,7 +224,7 @@ internal sealed partial class JobRunner(
         return Rest.For(_options.AskDatasetEvery);
     }
 
-    private ITrainingProvider ProviderOf(Turn turn) => _providers[turn.Attempt.Provider];
+    private ITrainingProvider ProviderOf(Turn turn) => providers[turn.Attempt.Provider];
 
     private Task<JobView> ChangeAsync(Turn turn, Action<JobChange> change, TimeSpan? extendLease = null) =>
         store.ChangeAsync(turn.Lease, change, turn.Lost, extendLease);
@@ -270,7 +266,7 @@ internal sealed partial class JobRunner(
 
         try
         {
-            await _providers[attempt.Provider].RevokeInputAsync(input, turn.Lost);
+            await providers[attempt.Provider].RevokeInputAsync(input, turn.Lost);
             await ChangeAsync(turn, static change => change.Attempt.InputDeletedAt = change.Now);
         }
         catch (ProviderException problem)

@@ -49,9 +49,6 @@ internal interface ITrainingProvider
 
     /// <summary>Opens a finished run's artifact after checking that it lies where this provider keeps artifacts.</summary>
     Task<HttpResponseMessage> OpenArtifactAsync(Uri location, CancellationToken cancellationToken);
-
-    /// <summary>Whether a delivery was signed by the provider, and recently.</summary>
-    ValueTask<WebhookVerdict> VerifyWebhookAsync(WebhookDelivery delivery, CancellationToken cancellationToken);
 }
 
 /// <summary>What a provider can do.</summary>
@@ -167,15 +164,3 @@ internal sealed record ProviderRun
 
 /// <summary>How far a run's own log says it is.</summary>
 internal sealed record TrainingProgress(int Step, int Steps, TimeSpan? Remaining, string? Rate, string? Loss);
-
-/// <summary>A webhook as it arrived.</summary>
-internal sealed record WebhookDelivery(string? Id, string? Timestamp, string? Signature, ReadOnlyMemory<byte> Body);
-
-/// <summary>What came of checking a webhook.</summary>
-internal enum WebhookVerdict
-{
-    Genuine,
-    Malformed,
-    Stale,
-    Forged,
-}

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using Flurrty.TrainingService.Providers;
 
 namespace Flurrty.TrainingService.Webhooks;
 

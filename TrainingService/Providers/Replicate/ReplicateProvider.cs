@@ -9,7 +9,6 @@ namespace Flurrty.TrainingService.Providers.Replicate;
 /// <summary>Trains with ostris/flux-dev-lora-trainer on Replicate.</summary>
 internal sealed class ReplicateProvider(
     ReplicateClient client,
-    ReplicateWebhookSecret webhookSecret,
     Installation installation,
     IOptions<ReplicateOptions> options,
     TimeProvider time) : ITrainingProvider
@@ -202,9 +201,6 @@ internal sealed class ReplicateProvider(
 
     public Task<HttpResponseMessage> OpenArtifactAsync(Uri location, CancellationToken cancellationToken) =>
         client.OpenArtifactAsync(location, cancellationToken);
-
-    public ValueTask<WebhookVerdict> VerifyWebhookAsync(WebhookDelivery delivery, CancellationToken cancellationToken) =>
-        webhookSecret.VerifyAsync(delivery, cancellationToken);
 
     /// <summary>Reads a training in the product's words. An unknown status counts as running: the next look will know more.</summary>
     public static ProviderRun ToRun(ReplicateTraining training)

@@ -61,6 +61,9 @@ internal static class ReplicateServices
         services.AddSingleton<ITrainingProvider, ReplicateProvider>();
     }
 
+    /// <summary>Maps what Replicate calls.</summary>
+    public static void MapReplicate(this IEndpointRouteBuilder routes) => routes.MapReplicateWebhooks();
+
     /// <summary>Without the default handlers: what is repeated here is decided here, and deadlines too.</summary>
     private static void AddBareClient(this IServiceCollection services, string name, Func<SocketsHttpHandler> handler) =>
         services.AddHttpClient(name, static client => client.Timeout = Timeout.InfiniteTimeSpan)

@@ -15,15 +15,22 @@ internal sealed class ReplicateWebhookSecret(ReplicateClient client, IOptions<Re
 
     public async ValueTask<WebhookVerdict> VerifyAsync(WebhookDelivery delivery, CancellationToken cancellationToken)
     {
-        var secret = _secret ?? await ReadAsync(known: null, cancellationToken);
-        var verdict = Check(secret);
-        if (verdict == WebhookVerdict.Forged && await ReadAsync(secret, cancellationToken) is { } newer
-            && !string.Equals(newer, secret, StringComparison.Ordinal))
+        try
         {
-            verdict = Check(newer);
-        }
+            var secret = _secret ?? await ReadAsync(known: null, cancellationToken);
+            var verdict = Check(secret);
+            if (verdict == WebhookVerdict.Forged && await ReadAsync(secret, cancellationToken) is { } newer
+                && !string.Equals(newer, secret, StringComparison.Ordinal))
+            {
+                verdict = Check(newer);
+            }
 
-        return verdict;
+            return verdict;
+        }
+        catch (ProviderException)
+        {
+            return WebhookVerdict.Unverifiable;
+        }
 
         WebhookVerdict Check(string? key) => key is null
             ? WebhookVerdict.Forged

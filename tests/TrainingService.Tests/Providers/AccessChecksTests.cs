@@ -133,7 +133,6 @@ public sealed class AccessChecksTests : IAsyncLifetime
         builder.Logging.ClearProviders().AddProvider(_log);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.AddProviders();
-        Flurrty.TrainingService.Providers.Replicate.ReplicateServices.AddReplicate(builder);
         _host = builder.Build();
         await _host.StartAsync();
         return _host.Services.GetRequiredService<AccessChecks>();

@@ -51,7 +51,6 @@ public sealed class ReplicateClientTests : IAsyncLifetime
         host.Configuration["Replicate:RequestTimeout"] = "00:00:10";
         host.Services.AddSingleton(TimeProvider.System);
         host.AddProviders();
-        host.AddReplicate();
         _services = host.Services.BuildServiceProvider();
     }
 
