@@ -23,7 +23,7 @@ internal sealed partial class JobRunner
     {
         if (turn.Job.CancelRequested)
         {
-            return await CancelAsync(turn, EndUnsentAttempt);
+            return await CancelAsync(turn, static change => change.EndUnsentAttempt());
         }
 
         if (await access.AfterFirstCheckAsync(turn.Attempt.Provider, turn.Lost) is { State: AccessState.Refused } refused)
@@ -63,7 +63,7 @@ internal sealed partial class JobRunner
     {
         if (turn.Job.Failures.Dataset + 1 >= DatasetTries)
         {
-            return await FailAsync(turn, Failure.DatasetRefused(refusal), EndUnsentAttempt);
+            return await FailAsync(turn, Failure.DatasetRefused(refusal), static change => change.EndUnsentAttempt());
         }
 
         await ChangeAsync(turn, change =>
@@ -78,7 +78,7 @@ internal sealed partial class JobRunner
     {
         if (turn.Job.CancelRequested)
         {
-            return await CancelAsync(turn, EndUnsentAttempt);
+            return await CancelAsync(turn, static change => change.EndUnsentAttempt());
         }
 
         SubmissionPlan plan;

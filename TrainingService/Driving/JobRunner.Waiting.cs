@@ -16,7 +16,7 @@ internal sealed partial class JobRunner
             {
                 also?.Invoke(change);
                 change.NoteFailure(problem);
-                EndUnsentAttempt(change);
+                change.EndUnsentAttempt();
             });
         }
 

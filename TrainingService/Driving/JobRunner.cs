@@ -132,7 +132,7 @@ internal sealed partial class JobRunner(
         var failure = Failure.ModeChanged(mode.ToText());
         var view = await ChangeAsync(turn, change =>
         {
-            EndUnsentAttempt(change);
+            change.EndUnsentAttempt();
             change.Fail(failure);
         });
         metrics.Ended(view.Job);
@@ -289,22 +289,13 @@ internal sealed partial class JobRunner(
             return await FailAsync(turn, giveUp(problem), change =>
             {
                 change.NoteFailure(problem);
-                EndUnsentAttempt(change);
+                change.EndUnsentAttempt();
             });
         }
 
         await ChangeAsync(turn, change => change.NoteFailure(problem));
         Log.TryingAgain(logger, turn.Job.Id, turn.Job.State.ToText(), problem.Category.ToText(), problem.Message);
         return Rest.For(problem.RetryAfter is { } asked && asked > TimeSpan.Zero ? asked + Jitter(TimeSpan.FromMilliseconds(500)) : Backoff(turn.Job.Failures.InARow));
-    }
-
-    /// <summary>An attempt for which no request is out can end with the job.</summary>
-    private static void EndUnsentAttempt(JobChange change)
-    {
-        if (change.CurrentAttempt?.State is AttemptState.Intended or AttemptState.Uploaded)
-        {
-            change.MoveAttempt(AttemptState.NotRun);
-        }
     }
 
     private async Task<Rest> NoteFaultAsync(LeasedJob lease, Exception exception)
@@ -318,7 +309,7 @@ internal sealed partial class JobRunner(
                     change.NoteFailure(new ProviderException(ErrorCategory.ServiceError, $"Internal error: {exception.GetType().Name}."), FailureKind.Fault);
                     if (change.Job.Failures.Fault >= MostFaults && !change.Job.State.IsTerminal())
                     {
-                        EndUnsentAttempt(change);
+                        change.EndUnsentAttempt();
                         change.Fail(new Failure(ErrorCategory.ServiceError, FailureCodes.TrainingFailed, Retryable: true, "An internal error came again and again."));
                     }
                 },

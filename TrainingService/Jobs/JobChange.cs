@@ -27,6 +27,31 @@ internal sealed class JobChange(DbContext db, Outbox outbox, Job job, Attempt? a
         Tell();
     }
 
+    /// <summary>Opens a failed job again, where <see cref="Transitions.OnRetry"/> says.</summary>
+    public void Retry(long revision)
+    {
+        Job.RetryRevision = revision;
+        Job.AttemptsBeforeRetry = Job.AttemptNumber;
+        Job.FailureCategory = null;
+        Job.FailureCode = null;
+        Job.FailureDetail = null;
+        Job.FailureRetryable = false;
+        Job.CancelRequestedAt = null;
+        Job.DatasetReady = false;
+        Job.DatasetRefusedCode = null;
+        Job.Progress = 0;
+        Job.NextLookAt = Now;
+        Job.Wakes++;
+        Job.UpdatedAt = Now;
+        if (CurrentAttempt is { } last)
+        {
+            last.StopAskedAt = null;
+            last.StopReason = null;
+        }
+
+        MoveTo(Transitions.OnRetry(CurrentAttempt?.State, CurrentAttempt?.IsSpent ?? false));
+    }
+
     /// <summary>Moves the job on and tells of it.</summary>
     public void MoveTo(JobState next)
     {
@@ -98,6 +123,15 @@ internal sealed class JobChange(DbContext db, Outbox outbox, Job job, Attempt? a
         if (next.IsEnded())
         {
             Attempt.EndedAt = Now;
+        }
+    }
+
+    /// <summary>Ends an attempt for which no request is out. It can end with its job.</summary>
+    public void EndUnsentAttempt()
+    {
+        if (CurrentAttempt?.State is AttemptState.Intended or AttemptState.Uploaded)
+        {
+            MoveAttempt(AttemptState.NotRun);
         }
     }
 
