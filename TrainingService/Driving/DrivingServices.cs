@@ -1,5 +1,6 @@
 using System.Globalization;
 using Flurrty.ServiceDefaults.Tickets;
+using Flurrty.TrainingService.Driving.Steps;
 using Flurrty.TrainingService.Webhooks;
 using Microsoft.Extensions.Options;
 
@@ -23,6 +24,8 @@ internal static class DrivingServices
         builder.Services.AddSingleton<DatasetClient>();
         builder.Services.AddSingleton<TrainingMetrics>();
         builder.Services.AddSingleton<JobStore>();
+        builder.Services.AddSingleton<Backoff>();
+        builder.Services.AddSteps();
         builder.Services.AddSingleton<JobRunner>();
         builder.Services.AddSingleton<WakeListener>();
         builder.Services.AddHostedService<JobDispatch>();
