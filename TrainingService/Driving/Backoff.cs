@@ -3,18 +3,18 @@ using Microsoft.Extensions.Options;
 
 namespace Flurrty.TrainingService.Driving;
 
-/// <summary>How long a job rests before it is tried or looked at again. No two jobs keep in step.</summary>
+/// <summary>How long a job waits before it is tried or looked at again. No two jobs keep in step.</summary>
 internal sealed class Backoff(IOptions<DrivingOptions> options)
 {
     private readonly DrivingOptions _options = options.Value;
 
-    public TimeSpan Max => _options.LongestBackoff;
+    public TimeSpan Max => _options.MaxBackoff;
 
     /// <summary>Doubles with each failure in a row, up to a limit.</summary>
     public TimeSpan After(int failures)
     {
         var wait = _options.FirstBackoff * Math.Pow(2, Math.Min(failures, 10));
-        return (wait < _options.LongestBackoff ? wait : _options.LongestBackoff) * (0.75 + (Random.Shared.NextDouble() * 0.5));
+        return (wait < _options.MaxBackoff ? wait : _options.MaxBackoff) * (0.75 + (Random.Shared.NextDouble() * 0.5));
     }
 
     /// <summary>As long as the provider asks for, else as long as the failures say.</summary>

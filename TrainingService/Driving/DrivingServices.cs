@@ -35,7 +35,7 @@ internal static class DrivingServices
         {
             // The host reads this before options are validated, so a wrong value is told with all others.
             var driving = new DrivingOptions();
-            driving.PostDeadline = TimeSpan.TryParse(configuration[$"{DrivingOptions.Section}:{nameof(driving.PostDeadline)}"], CultureInfo.InvariantCulture, out var deadline) ? deadline : driving.PostDeadline;
+            driving.PostTimeout = TimeSpan.TryParse(configuration[$"{DrivingOptions.Section}:{nameof(driving.PostTimeout)}"], CultureInfo.InvariantCulture, out var deadline) ? deadline : driving.PostTimeout;
             var needed = JobDispatch.DrainTime(driving);
             host.ShutdownTimeout = host.ShutdownTimeout > needed ? host.ShutdownTimeout : needed;
         });

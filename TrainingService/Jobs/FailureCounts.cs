@@ -4,7 +4,7 @@ namespace Flurrty.TrainingService.Jobs;
 internal enum FailureKind
 {
     /// <summary>It may succeed later without anybody changing anything.</summary>
-    Passing,
+    Transient,
 
     /// <summary>The provider asked to be left alone for a while.</summary>
     Throttled,
@@ -31,7 +31,7 @@ internal sealed class FailureCounts
     /// <summary>All kinds together: how long to wait before the next try.</summary>
     public int InARow { get; set; }
 
-    public int Passing { get; set; }
+    public int Transient { get; set; }
 
     public int Throttled { get; set; }
 
@@ -48,12 +48,12 @@ internal sealed class FailureCounts
         ErrorCategory.RateLimit => FailureKind.Throttled,
         ErrorCategory.Authentication or ErrorCategory.Payment => FailureKind.Access,
         ErrorCategory.UnknownRun => FailureKind.Missing,
-        _ => FailureKind.Passing,
+        _ => FailureKind.Transient,
     };
 
     public int Of(FailureKind kind) => kind switch
     {
-        FailureKind.Passing => Passing,
+        FailureKind.Transient => Transient,
         FailureKind.Throttled => Throttled,
         FailureKind.Missing => Missing,
         FailureKind.Dataset => Dataset,
@@ -67,7 +67,7 @@ internal sealed class FailureCounts
         InARow++;
         _ = kind switch
         {
-            FailureKind.Passing => Passing++,
+            FailureKind.Transient => Transient++,
             FailureKind.Throttled => Throttled++,
             FailureKind.Missing => Missing++,
             FailureKind.Dataset => Dataset++,
@@ -77,5 +77,5 @@ internal sealed class FailureCounts
         };
     }
 
-    public void Clear() => InARow = Passing = Throttled = Missing = Dataset = Damaged = Fault = 0;
+    public void Clear() => InARow = Transient = Throttled = Missing = Dataset = Damaged = Fault = 0;
 }

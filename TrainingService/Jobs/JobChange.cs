@@ -154,10 +154,10 @@ internal sealed class JobChange(DbContext db, Outbox outbox, Job job, Attempt? a
     }
 
     /// <summary>Waits until somebody mends what is in the way, at most until the deadline that its first moment set.</summary>
-    public void WaitFor(WaitingReason reason, TimeSpan limit)
+    public void WaitFor(WaitingReason reason, TimeSpan timeout)
     {
         Job.WaitingSince ??= Now;
-        Job.WaitingUntil ??= Now + limit;
+        Job.WaitingUntil ??= Now + timeout;
         if (Job.WaitingReason != reason)
         {
             Job.WaitingReason = reason;
@@ -172,7 +172,7 @@ internal sealed class JobChange(DbContext db, Outbox outbox, Job job, Attempt? a
         EndWaiting();
     }
 
-    /// <summary>Goes on because what was waited for has come. The time spent waiting counts for no deadline.</summary>
+    /// <summary>Goes on because what was waited for has come. The time spent waiting counts for no timeout.</summary>
     public void EndWaiting()
     {
         if (Job.WaitingSince is not { } since)

@@ -33,7 +33,7 @@ internal interface ITrainingProvider
     Task CreateDestinationAsync(SubmissionPlan plan, CancellationToken cancellationToken);
 
     /// <summary>Asks for the run, once. Never repeats the request by itself and never throws for what the provider answered.</summary>
-    Task<SubmissionOutcome> SubmitAsync(SubmissionPlan plan, Uri? webhook, TimeSpan deadline, CancellationToken cancellationToken);
+    Task<SubmissionOutcome> SubmitAsync(SubmissionPlan plan, Uri? webhook, TimeSpan timeout, CancellationToken cancellationToken);
 
     /// <summary>Reads the whole list, back to well before the time at which the run was first asked for, for the run of this name, or of whatever name that was made from this input.</summary>
     Task<RunSearch> FindAsync(string inputId, string? runId, DateTimeOffset askedAt, CancellationToken cancellationToken);

@@ -95,7 +95,7 @@ internal sealed record TrainingAttemptView(
 /// <summary>Trainings as their account sees them.</summary>
 internal static class TrainingEndpoints
 {
-    private const int LongestPage = 100;
+    private const int MaxPageSize = 100;
 
     public static IEndpointRouteBuilder MapTrainings(this IEndpointRouteBuilder routes)
     {
@@ -114,9 +114,9 @@ internal static class TrainingEndpoints
     private static async Task<Results<Ok<TrainingList>, ProblemHttpResult>> ListAsync(
         HttpContext context, TrainingContext db, CancellationToken cancellationToken, [FromQuery(Name = "cursor")] string? position = null, int limit = 20)
     {
-        if (limit is < 1 or > LongestPage)
+        if (limit is < 1 or > MaxPageSize)
         {
-            return Problem.Result(StatusCodes.Status400BadRequest, "limit_out_of_range", "The limit is out of range.", $"Use 1 to {LongestPage}.");
+            return Problem.Result(StatusCodes.Status400BadRequest, "limit_out_of_range", "The limit is out of range.", $"Use 1 to {MaxPageSize}.");
         }
 
         (DateTimeOffset CreatedAt, Guid Id)? cursor = null;

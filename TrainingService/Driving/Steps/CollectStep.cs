@@ -28,7 +28,7 @@ internal sealed class CollectStep(
 
     public async Task<StepResult> RunAsync(StepContext context)
     {
-        if (context.IsOverdue(_options.CollectDeadline))
+        if (context.IsOverdue(_options.CollectTimeout))
         {
             return await endings.FailAsync(context, DownloadFailed("It took too long."));
         }
@@ -91,7 +91,7 @@ internal sealed class CollectStep(
     private async Task<StepResult> FetchAsync(StepContext context, ITrainingProvider provider, ProviderRun run, Uri artifact)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(context.Lost);
-        limit.CancelAfter(_options.DownloadDeadline);
+        limit.CancelAfter(_options.DownloadTimeout);
         try
         {
             await using var model = await fetch.FetchAsync(provider, artifact, limit.Token);
@@ -142,7 +142,7 @@ internal sealed class CollectStep(
     /// <summary>The run was paid for: whatever keeps its model from us is tried again until the phase's timeout, and a retry goes on from here.</summary>
     private async Task<StepResult> TryLaterAsync(StepContext context, ProviderException problem)
     {
-        await store.ChangeAsync(context, change => change.NoteFailure(problem, FailureKind.Passing));
+        await store.ChangeAsync(context, change => change.NoteFailure(problem, FailureKind.Transient));
         JobLog.TryingAgain(logger, context.Job.Id, context.Job.State.ToText(), problem.Category.ToText(), problem.Message);
         return StepResult.After(backoff.After(problem, context.Job.Failures.InARow));
     }

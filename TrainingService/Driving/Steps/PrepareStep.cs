@@ -28,7 +28,7 @@ internal sealed class PrepareStep(DatasetClient datasets, JobStore store, JobEnd
             return StepResult.Next;
         }
 
-        if (context.Now - job.StateSince > _options.DatasetDeadline)
+        if (context.Now - job.StateSince > _options.DatasetTimeout)
         {
             return await endings.FailAsync(context, Failure.Timeout("preparing"));
         }

@@ -6,7 +6,7 @@ namespace Flurrty.TrainingService.Driving.Steps;
 
 /// <summary>
 /// Finds out whether there is a run. One that is found is adopted at once. That there is none is believed only after the request's
-/// deadline and another wait, two complete reads of the list, the deletion of the attempt's file, and one more read.
+/// timeout and another wait, two complete reads of the list, the deletion of the attempt's file, and one more read.
 /// </summary>
 internal sealed class ReviewStep(
     ProviderCatalog providers,
@@ -32,7 +32,7 @@ internal sealed class ReviewStep(
             return StepResult.Next;
         }
 
-        if (context.Job.State == JobState.NeedsReview && context.IsOverdue(_options.ReviewDeadline))
+        if (context.Job.State == JobState.NeedsReview && context.IsOverdue(_options.ReviewTimeout))
         {
             return await endings.FailAsync(context, Failure.UnknownRun());
         }

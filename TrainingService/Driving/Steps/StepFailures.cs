@@ -86,7 +86,7 @@ internal sealed class StepFailures(
         {
             also?.Invoke(change);
             change.NoteFailure(problem);
-            change.WaitFor(reason, _options.AccessDeadline);
+            change.WaitFor(reason, _options.AccessTimeout);
         });
         if (context.Job.WaitingReason != reason)
         {

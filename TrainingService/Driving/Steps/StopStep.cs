@@ -18,12 +18,12 @@ internal sealed class StopStep(
         var job = context.Job;
         var attempt = context.Attempt;
         var timeout = PhaseTimeout(job);
-        if (job.WaitingReason is null && attempt.StopAskedAt is { } stoppedAt && context.Now - stoppedAt > _options.StopPatience)
+        if (job.WaitingReason is null && attempt.StopAskedAt is { } stoppedAt && context.Now - stoppedAt > _options.StopTimeout)
         {
             return await endings.FailAsync(context, Failure.Timeout(job.State.ToText()));
         }
 
-        if (context.IsOverdue(timeout + _options.StopPatience))
+        if (context.IsOverdue(timeout + _options.StopTimeout))
         {
             // Neither the run nor its end can be read. The attempt stays open, so that a retry reads on instead of buying again.
             return await endings.FailAsync(context, Failure.Timeout(job.State.ToText()));
@@ -46,5 +46,5 @@ internal sealed class StopStep(
         return await follow.RunAsync(context);
     }
 
-    private TimeSpan PhaseTimeout(Job job) => job.State == JobState.Queued ? _options.QueueDeadline : _options.RunDeadline;
+    private TimeSpan PhaseTimeout(Job job) => job.State == JobState.Queued ? _options.QueueTimeout : _options.RunTimeout;
 }

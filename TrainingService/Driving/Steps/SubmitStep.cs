@@ -68,7 +68,7 @@ internal sealed class SubmitStep(
                     attempt.Posts++;
                     attempt.FirstPostedAt ??= change.Now;
                     attempt.PostedAt = change.Now;
-                    attempt.PostDeadlineAt = change.Now + _options.PostDeadline;
+                    attempt.PostDeadlineAt = change.Now + _options.PostTimeout;
                     attempt.Destination = plan.Destination;
                     attempt.TrainerVersion = plan.TrainerVersion;
                     attempt.WebhookTokenHash = token?.Hash;
@@ -85,7 +85,7 @@ internal sealed class SubmitStep(
 
             var webhook = token is null ? null : webhooks.For(provider.Name, token);
             return await NoteOutcomeAsync(
-                context, provider, await provider.SubmitAsync(plan, webhook, _options.PostDeadline - spent, CancellationToken.None));
+                context, provider, await provider.SubmitAsync(plan, webhook, _options.PostTimeout - spent, CancellationToken.None));
         }
         finally
         {

@@ -248,14 +248,14 @@ internal sealed partial class ReplicateClient(
             catch (ProviderException problem) when (problem.IsTransient && attempt < _options.Tries)
             {
                 var wait = problem.RetryAfter ?? (pause * (0.75 + (Random.Shared.NextDouble() * 0.5)));
-                if (wait > _options.LongestPause)
+                if (wait > _options.MaxPause)
                 {
                     throw;
                 }
 
                 Log.Repeating(logger, attempt, problem.Category.ToText(), problem.HttpStatus, wait);
                 await Task.Delay(wait, time, cancellationToken);
-                pause = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, _options.LongestPause.Ticks));
+                pause = TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, _options.MaxPause.Ticks));
             }
         }
     }

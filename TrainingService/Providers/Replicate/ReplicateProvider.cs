@@ -60,9 +60,9 @@ internal sealed class ReplicateProvider(
     public TrainingEstimate Estimate(TrainingParameters parameters)
     {
         // 1000 steps take about 20 minutes with the standard resolutions, of which some minutes are the model's loading.
-        var least = TimeSpan.FromSeconds(120 + (parameters.Steps * 0.6));
-        var most = TimeSpan.FromSeconds(300 + (parameters.Steps * 1.3));
-        return new TrainingEstimate(Price(least), Price(most), least, most);
+        var min = TimeSpan.FromSeconds(120 + (parameters.Steps * 0.6));
+        var max = TimeSpan.FromSeconds(300 + (parameters.Steps * 1.3));
+        return new TrainingEstimate(Price(min), Price(max), min, max);
 
         decimal Price(TimeSpan run) => decimal.Round((decimal)run.TotalSeconds * _options.DollarsPerSecond, 2);
     }
@@ -131,7 +131,7 @@ internal sealed class ReplicateProvider(
         Remember(plan.Destination);
     }
 
-    public Task<SubmissionOutcome> SubmitAsync(SubmissionPlan plan, Uri? webhook, TimeSpan deadline, CancellationToken cancellationToken)
+    public Task<SubmissionOutcome> SubmitAsync(SubmissionPlan plan, Uri? webhook, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var parameters = plan.Parameters;
         var body = new ReplicateTrainingRequest(
@@ -147,7 +147,7 @@ internal sealed class ReplicateProvider(
                 Autocaption: true),
             webhook?.AbsoluteUri,
             webhook is null ? null : ["start", "completed"]);
-        return client.CreateTrainingAsync(plan.Trainer, plan.TrainerVersion, body, deadline, cancellationToken);
+        return client.CreateTrainingAsync(plan.Trainer, plan.TrainerVersion, body, timeout, cancellationToken);
     }
 
     public async Task<RunSearch> FindAsync(string inputId, string? runId, DateTimeOffset askedAt, CancellationToken cancellationToken)

@@ -47,7 +47,7 @@ public sealed class ReplicateClientTests : IAsyncLifetime
         host.Configuration["Replicate:BaseUrl"] = new Uri(_address, "/v1").ToString();
         host.Configuration["Replicate:ApiToken"] = "r8_secret";
         host.Configuration["Replicate:FirstPause"] = "00:00:00.01";
-        host.Configuration["Replicate:LongestPause"] = "00:00:01.5";
+        host.Configuration["Replicate:MaxPause"] = "00:00:01.5";
         host.Configuration["Replicate:RequestTimeout"] = "00:00:10";
         host.Services.AddSingleton(TimeProvider.System);
         host.AddProviders();
@@ -176,7 +176,7 @@ public sealed class ReplicateClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Submission_NeverAnswered_IsUnknownAtItsDeadline()
+    public async Task Submission_NeverAnswered_IsUnknownAtItsTimeout()
     {
         OnSubmission(context => Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(static _ => { }, TaskScheduler.Default));
 
