@@ -9,6 +9,7 @@ namespace Flurrty.TrainingService.Providers.Replicate;
 /// <summary>Trains with ostris/flux-dev-lora-trainer on Replicate.</summary>
 internal sealed class ReplicateProvider(
     ReplicateClient client,
+    ReplicateArtifacts artifacts,
     Installation installation,
     IOptions<ReplicateOptions> options,
     TimeProvider time) : ITrainingProvider
@@ -200,7 +201,7 @@ internal sealed class ReplicateProvider(
     public Task RevokeInputAsync(string inputId, CancellationToken cancellationToken) => client.DeleteFileAsync(inputId, cancellationToken);
 
     public Task<HttpResponseMessage> OpenArtifactAsync(Uri location, CancellationToken cancellationToken) =>
-        client.OpenArtifactAsync(location, cancellationToken);
+        artifacts.OpenAsync(location, cancellationToken);
 
     /// <summary>Reads a training in the product's words. An unknown status counts as running: the next look will know more.</summary>
     public static ProviderRun ToRun(ReplicateTraining training)

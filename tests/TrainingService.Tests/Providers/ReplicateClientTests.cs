@@ -29,6 +29,8 @@ public sealed class ReplicateClientTests : IAsyncLifetime
 
     private ReplicateClient Client => _services.GetRequiredService<ReplicateClient>();
 
+    private ReplicateArtifacts Artifacts => _services.GetRequiredService<ReplicateArtifacts>();
+
     private ITrainingProvider Provider => _services.GetRequiredService<ITrainingProvider>();
 
     public async Task InitializeAsync()
@@ -311,7 +313,7 @@ public sealed class ReplicateClientTests : IAsyncLifetime
             return Task.CompletedTask;
         });
 
-        var problem = await Assert.ThrowsAsync<ProviderException>(() => Client.OpenArtifactAsync(new Uri(_address, "/delivery/a.tar"), CancellationToken.None));
+        var problem = await Assert.ThrowsAsync<ProviderException>(() => Artifacts.OpenAsync(new Uri(_address, "/delivery/a.tar"), CancellationToken.None));
 
         Assert.Equal(ErrorCategory.Validation, problem.Category);
     }
@@ -320,7 +322,7 @@ public sealed class ReplicateClientTests : IAsyncLifetime
     public async Task Artifact_OnAForeignHost_IsNotAskedFor()
     {
         var problem = await Assert.ThrowsAsync<ProviderException>(
-            () => Client.OpenArtifactAsync(new Uri("http://127.0.0.1:1/a.tar"), CancellationToken.None));
+            () => Artifacts.OpenAsync(new Uri("http://127.0.0.1:1/a.tar"), CancellationToken.None));
 
         Assert.Equal(ErrorCategory.Validation, problem.Category);
     }
