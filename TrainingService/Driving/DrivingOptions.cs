@@ -61,7 +61,7 @@ internal sealed class DrivingOptions
     [Range(typeof(TimeSpan), "00:00:00.2", "00:10:00")]
     public TimeSpan LookLater { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>The dataset is asked for again as often.</summary>
+    /// <summary>Time between requests for a dataset.</summary>
     [Range(typeof(TimeSpan), "00:00:00.2", "00:10:00")]
     public TimeSpan AskDatasetEvery { get; set; } = TimeSpan.FromSeconds(15);
 
@@ -100,7 +100,7 @@ internal sealed class DrivingOptions
     [Range(1, 1000)]
     public int RateLimitTries { get; set; } = 12;
 
-    /// <summary>Looks at a succeeded run that offers no artifact before it is believed.</summary>
+    /// <summary>Looks that find a succeeded run without an artifact before that is believed.</summary>
     [Range(1, 100)]
     public int CollectTries { get; set; } = 7;
 

@@ -35,7 +35,8 @@ internal static class DrivingServices
         {
             // The host reads this before options are validated, so a wrong value is told with all others.
             var driving = new DrivingOptions();
-            driving.PostTimeout = TimeSpan.TryParse(configuration[$"{DrivingOptions.Section}:{nameof(driving.PostTimeout)}"], CultureInfo.InvariantCulture, out var deadline) ? deadline : driving.PostTimeout;
+            var setting = configuration[$"{DrivingOptions.Section}:{nameof(driving.PostTimeout)}"];
+            driving.PostTimeout = TimeSpan.TryParse(setting, CultureInfo.InvariantCulture, out var timeout) ? timeout : driving.PostTimeout;
             var needed = JobDispatch.DrainTime(driving);
             host.ShutdownTimeout = host.ShutdownTimeout > needed ? host.ShutdownTimeout : needed;
         });

@@ -13,7 +13,7 @@ namespace Flurrty.TrainingService.Driving;
 /// </summary>
 internal sealed class JobRunner(JobStore store, StepTable steps, Backoff backoff, TimeProvider time, ILogger<JobRunner> logger)
 {
-    /// <summary>Unexpected errors in a row after which a job is given up rather than tried for ever.</summary>
+    /// <summary>Unexpected errors in a row after which a job is given up rather than tried forever.</summary>
     private const int MaxFaults = 20;
 
     private static readonly ActivitySource Source = new("Flurrty.TrainingService");

@@ -9,15 +9,20 @@ internal sealed record Failure(ErrorCategory Category, string Code, bool Retryab
 {
     public static Failure DatasetRefused(string? code) => new(ErrorCategory.FileError, FailureCodes.DatasetRefused, Retryable: false, code);
 
-    public static Failure Timeout(string phase) => new(ErrorCategory.Timeout, FailureCodes.ProviderTimeout, Retryable: true, $"The phase {phase} took too long.");
+    public static Failure Timeout(string phase) =>
+        new(ErrorCategory.Timeout, FailureCodes.ProviderTimeout, Retryable: true, $"The phase {phase} took too long.");
 
-    public static Failure RunVanished() => new(ErrorCategory.UnknownRun, FailureCodes.ProviderRunVanished, Retryable: true, "The provider does not know the run any more.");
+    public static Failure RunVanished() =>
+        new(ErrorCategory.UnknownRun, FailureCodes.ProviderRunVanished, Retryable: true, "The provider does not know the run any more.");
 
     public static Failure UnknownRun() =>
         new(ErrorCategory.UnknownRun, FailureCodes.UnknownRun, Retryable: false, "It could not be found out whether the provider made a run.");
 
-    public static Failure ModeChanged(string mode) =>
-        new(ErrorCategory.Canceled, FailureCodes.ProviderModeChanged, Retryable: false, $"It was begun in the mode sandbox; the provider's mode is {mode} now.");
+    public static Failure ModeChanged(string mode) => new(
+        ErrorCategory.Canceled,
+        FailureCodes.ProviderModeChanged,
+        Retryable: false,
+        $"It was begun in the mode sandbox; the provider's mode is {mode} now.");
 
     /// <summary>What was waited for did not come. With a run at the provider nothing may be said to be free of charge.</summary>
     public static Failure AccessRefused(ErrorCategory category, string detail, bool hasRun) => new(
@@ -28,7 +33,7 @@ internal sealed record Failure(ErrorCategory Category, string Code, bool Retryab
         Retryable: true,
         detail);
 
-    /// <summary>The failure that a provider's refusal comes to once it is not waited for any longer.</summary>
+    /// <summary>The failure that a provider's refusal becomes once it is no longer waited for.</summary>
     public static Failure From(ErrorCategory category, string detail) => category switch
     {
         ErrorCategory.Validation or ErrorCategory.FileError => new(category, FailureCodes.ProviderRejectedInput, Retryable: false, detail),

@@ -25,7 +25,9 @@ internal sealed class Job
 
     public string? Provider { get; set; }
 
-    /// <summary>The provider's mode when the job was given to it. A job never goes on in another: what was begun in the Sandbox is not bought for money.</summary>
+    /// <summary>
+    /// The provider's mode when the job was given to it. A job never goes on in another: what was begun in the Sandbox is not bought for money.
+    /// </summary>
     public ProviderMode? ProviderMode { get; set; }
 
     public string? Trainer { get; init; }

@@ -1,6 +1,6 @@
 namespace Flurrty.TrainingService.Jobs;
 
-/// <summary>What asking for a job's end comes to.</summary>
+/// <summary>What a request to cancel a job results in.</summary>
 internal enum CancelEffect
 {
     /// <summary>There is no run and none is asked for: the job ends at once.</summary>
@@ -63,7 +63,7 @@ internal static class Transitions
         _ => JobState.Accepted,
     };
 
-    /// <summary>What asking for the end of a job comes to where it stands.</summary>
+    /// <summary>What a request to cancel a job results in, by where it stands.</summary>
     /// <param name="job">The state of the job.</param>
     /// <param name="attempt">The state of the attempt at work; null when there is none.</param>
     public static CancelEffect OnCancel(JobState job, AttemptState? attempt) => (job, attempt) switch

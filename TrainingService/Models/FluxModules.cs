@@ -148,7 +148,8 @@ internal static partial class FluxModules
     }
 
     [GeneratedRegex(
-        @"^(?:transformer\.|lora_unet_|diffusion_model\.)(?:(?<single>single_transformer_blocks|single_blocks)|transformer_blocks|double_blocks)[._](?<index>\d{1,3})[._](?<layer>.+)$",
+        @"^(?:transformer\.|lora_unet_|diffusion_model\.)"
+        + @"(?:(?<single>single_transformer_blocks|single_blocks)|transformer_blocks|double_blocks)[._](?<index>\d{1,3})[._](?<layer>.+)$",
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
         matchTimeoutMilliseconds: 1000)]
     private static partial Regex Block();

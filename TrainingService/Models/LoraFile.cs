@@ -81,7 +81,8 @@ internal static class LoraFile
         {
             if (entry.NameEquals("__metadata__"))
             {
-                if (entry.Value.ValueKind != JsonValueKind.Object || entry.Value.EnumerateObject().Any(static pair => pair.Value.ValueKind != JsonValueKind.String))
+                if (entry.Value.ValueKind != JsonValueKind.Object
+                    || entry.Value.EnumerateObject().Any(static pair => pair.Value.ValueKind != JsonValueKind.String))
                 {
                     throw new ModelInvalidException("The header's metadata is not text.");
                 }

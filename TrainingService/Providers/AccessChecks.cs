@@ -137,11 +137,13 @@ internal sealed partial class AccessChecks(
         public static partial void Accepted(ILogger logger, string provider, string mode, string account);
 
         [LoggerMessage(EventId = 4112, Level = LogLevel.Error,
-            Message = "{Provider} ({Mode}) refuses the credential: {Reason} Trainings wait. Give a valid token and restart this service; one that is made valid at the provider is noticed by itself")]
+            Message = "{Provider} ({Mode}) refuses the credential: {Reason} Trainings wait. "
+                + "Give a valid token and restart this service; one that is made valid at the provider is noticed by itself")]
         public static partial void Refused(ILogger logger, string provider, string mode, string reason);
 
         [LoggerMessage(EventId = 4113, Level = LogLevel.Warning,
-            Message = "{Provider} ({Mode}) cannot be reached: {Reason} Whether the credential is valid is not known; it is tried again. Check the network, the proxy and the provider's status page")]
+            Message = "{Provider} ({Mode}) cannot be reached: {Reason} Whether the credential is valid is not known; it is tried again. "
+                + "Check the network, the proxy and the provider's status page")]
         public static partial void Unreachable(ILogger logger, string provider, string mode, string reason);
     }
 }

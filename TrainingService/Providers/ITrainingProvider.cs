@@ -35,7 +35,10 @@ internal interface ITrainingProvider
     /// <summary>Asks for the run, once. Never repeats the request by itself and never throws for what the provider answered.</summary>
     Task<SubmissionOutcome> SubmitAsync(SubmissionPlan plan, Uri? webhook, TimeSpan timeout, CancellationToken cancellationToken);
 
-    /// <summary>Reads the whole list, back to well before the time at which the run was first asked for, for the run of this name, or of whatever name that was made from this input.</summary>
+    /// <summary>
+    /// Reads the whole list, back to well before the time at which the run was first asked for, for the run of this name, or of whatever name
+    /// that was made from this input.
+    /// </summary>
     Task<RunSearch> FindAsync(string inputId, string? runId, DateTimeOffset askedAt, CancellationToken cancellationToken);
 
     /// <summary>Reads a run; null when the provider does not know it.</summary>
@@ -91,7 +94,7 @@ internal sealed record ProviderInput(string Id, Uri Location);
 /// <summary>Everything that the one unsafe request needs.</summary>
 internal sealed record SubmissionPlan(string Destination, string Trainer, string TrainerVersion, TrainingParameters Parameters, ProviderInput Input);
 
-/// <summary>What the unsafe request came to.</summary>
+/// <summary>The outcome of the unsafe request.</summary>
 internal abstract record SubmissionOutcome
 {
     private SubmissionOutcome()

@@ -23,7 +23,15 @@ internal sealed record TrainingModelView(long Bytes, string Sha256, DateTimeOffs
 
 /// <summary>One job in a list.</summary>
 internal sealed record TrainingListItem(
-    Guid Id, Guid IdentityId, string State, int Progress, string? Provider, int Attempt, string? FailureCode, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt);
+    Guid Id,
+    Guid IdentityId,
+    string State,
+    int Progress,
+    string? Provider,
+    int Attempt,
+    string? FailureCode,
+    DateTimeOffset CreatedAt,
+    DateTimeOffset UpdatedAt);
 
 /// <summary>A page of jobs, newest first.</summary>
 internal sealed record TrainingList(IReadOnlyList<TrainingListItem> Items, string? NextCursor);
@@ -122,7 +130,8 @@ internal static class TrainingEndpoints
         (DateTimeOffset CreatedAt, Guid Id)? cursor = null;
         if (position is not null && (cursor = Cursor.Parse(position)) is null)
         {
-            return Problem.Result(StatusCodes.Status400BadRequest, "cursor_invalid", "The cursor is not valid.", "Use the value of next_cursor from the page before.");
+            return Problem.Result(
+                StatusCodes.Status400BadRequest, "cursor_invalid", "The cursor is not valid.", "Use the value of next_cursor from the page before.");
         }
 
         var items = await db.AsAccountAsync(
@@ -172,7 +181,9 @@ internal static class TrainingEndpoints
         job.FailureCode is { } code ? new TrainingFailureView(job.FailureCategory!, code, job.FailureRetryable) : null;
 
     internal static TrainingModelView? ModelOf(Job job) =>
-        job is { ModelBytes: { } bytes, ModelSha256: { } sha256, TrainedAt: { } trainedAt } ? new TrainingModelView(bytes, sha256, trainedAt, job.ModelWarning) : null;
+        job is { ModelBytes: { } bytes, ModelSha256: { } sha256, TrainedAt: { } trainedAt }
+            ? new TrainingModelView(bytes, sha256, trainedAt, job.ModelWarning)
+            : null;
 
     private static TrainingSummary Summarize(Job job, List<Attempt> attempts, List<JobStage> stages) => new(
         job.Id,

@@ -95,7 +95,8 @@ internal sealed partial class PublicUrl(
         }
         catch (OperationCanceledException)
         {
-            return new Fault($"does not answer within {options.Value.Timeout.TotalSeconds:0.#} s", "Check the firewall, the tunnel and that the gateway runs", Lasts: false);
+            return new Fault(
+                $"does not answer within {options.Value.Timeout.TotalSeconds:0.#} s", "Check the firewall, the tunnel and that the gateway runs", Lasts: false);
         }
         catch (Exception unexpected)
         {
@@ -112,10 +113,14 @@ internal sealed partial class PublicUrl(
             "Providers follow no redirects: give the address where it ends, and let /webhooks/ through without signing in",
             Lasts: true),
         401 or 403 or 407 => new Fault(
-            $"asks the caller to sign in ({(int)response.StatusCode})", "Let /webhooks/ and /alive through: webhooks are signed, and providers cannot sign in", Lasts: true),
+            $"asks the caller to sign in ({(int)response.StatusCode})",
+            "Let /webhooks/ and /alive through: webhooks are signed, and providers cannot sign in",
+            Lasts: true),
         200 when IsPlain(response) && string.Equals(start, AliveAnswer, StringComparison.Ordinal) => null,
         200 => new Fault(
-            "is answered by something else than the gateway, such as a page to sign in or a tunnel's warning", "Let /webhooks/ and /alive through to the gateway", Lasts: true),
+            "is answered by something else than the gateway, such as a page to sign in or a tunnel's warning",
+            "Let /webhooks/ and /alive through to the gateway",
+            Lasts: true),
         404 => new Fault("is answered, but not by the gateway (404)", "Give the address under which the gateway's own paths begin", Lasts: false),
         var status => new Fault($"answers {status}", "Check the proxy or tunnel in front of the gateway, and that the gateway runs", Lasts: false),
     };

@@ -13,7 +13,12 @@ internal static class StandardWebhook
 
     public static WebhookVerdict Verify(WebhookDelivery delivery, string secret, DateTimeOffset now, TimeSpan tolerance)
     {
-        if (delivery is not { Id: { Length: > 0 and <= 256 } id, Timestamp: { Length: > 0 and <= 20 } timestamp, Signature: { Length: > 0 and <= MaxHeaderLength } signatures }
+        if (delivery is not
+            {
+                Id: { Length: > 0 and <= 256 } id,
+                Timestamp: { Length: > 0 and <= 20 } timestamp,
+                Signature: { Length: > 0 and <= MaxHeaderLength } signatures,
+            }
             || !long.TryParse(timestamp, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
             || seconds > 253402300799)
         {

@@ -3,7 +3,7 @@ namespace Flurrty.TrainingService.Webhooks;
 /// <summary>A webhook as it arrived.</summary>
 internal sealed record WebhookDelivery(string? Id, string? Timestamp, string? Signature, ReadOnlyMemory<byte> Body);
 
-/// <summary>What comes of checking a webhook.</summary>
+/// <summary>The result of checking a webhook.</summary>
 internal enum WebhookVerdict
 {
     Genuine,
@@ -11,6 +11,6 @@ internal enum WebhookVerdict
     Stale,
     Forged,
 
-    /// <summary>What is needed to check it cannot be had now.</summary>
+    /// <summary>What is needed to check it is not available now.</summary>
     Unverifiable,
 }

@@ -20,7 +20,7 @@ internal sealed class CollectStep(
     IOptions<DrivingOptions> options,
     ILogger<CollectStep> logger) : IStep, IDisposable
 {
-    /// <summary>Downloads of a model that arrives damaged before it is believed to lie there so.</summary>
+    /// <summary>Damaged downloads of a model before it counts as damaged at the provider.</summary>
     private const int MaxDamagedDownloads = 2;
 
     private readonly DrivingOptions _options = options.Value;

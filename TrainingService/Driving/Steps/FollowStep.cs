@@ -6,7 +6,13 @@ namespace Flurrty.TrainingService.Driving.Steps;
 
 /// <summary>Looks at a run and notes how far it is, or how it ended.</summary>
 internal sealed class FollowStep(
-    ProviderCatalog providers, RunReads reads, JobStore store, JobEndings endings, StepFailures failures, Backoff backoff, IOptions<DrivingOptions> options) : IStep
+    ProviderCatalog providers,
+    RunReads reads,
+    JobStore store,
+    JobEndings endings,
+    StepFailures failures,
+    Backoff backoff,
+    IOptions<DrivingOptions> options) : IStep
 {
     public async Task<StepResult> RunAsync(StepContext context)
     {

@@ -94,7 +94,8 @@ internal sealed class ReplicateOptionsRules : IValidateOptions<ReplicateOptions>
         }
         else if (mode == ProviderMode.Sandbox && IsReplicate(options.BaseUrl.Host))
         {
-            errors.Add("Replicate:BaseUrl is the real Replicate, but Replicate:Mode is sandbox. The mode decides the address: set live, or the Sandbox's address.");
+            errors.Add(
+                "Replicate:BaseUrl is the real Replicate, but Replicate:Mode is sandbox. The mode decides the address: set live, or the Sandbox's address.");
         }
 
         foreach (var host in options.DeliveryHosts)

@@ -156,7 +156,8 @@ internal sealed class ReplicateProvider(
         var cannotTell = false;
         await foreach (var training in client.ListTrainingsAsync(cancellationToken))
         {
-            if (training.Id is { Length: > 0 } && (runId is null ? WasMadeFrom(training, inputId) : string.Equals(training.Id, runId, StringComparison.Ordinal)))
+            if (training.Id is { Length: > 0 }
+                && (runId is null ? WasMadeFrom(training, inputId) : string.Equals(training.Id, runId, StringComparison.Ordinal)))
             {
                 // The list leaves the log out; the run is read by itself.
                 return new RunSearch(await LookAsync(training.Id, cancellationToken) ?? ToRun(training));
@@ -248,7 +249,7 @@ internal sealed class ReplicateProvider(
             ? field.GetString()
             : null;
 
-    /// <summary>Replicate removes a run's data some time after its end: the entry stays, marked, with an input of nothing.</summary>
+    /// <summary>Replicate removes a run's data some time after its end: the entry stays, marked, with an empty input.</summary>
     private static bool HidesItsInput(ReplicateTraining training) =>
         training.DataRemoved is true
         || training.Input is not { ValueKind: JsonValueKind.Object } input
