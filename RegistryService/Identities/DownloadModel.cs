@@ -141,15 +141,15 @@ internal static partial class DownloadModel
         return Problem.Result(503, ErrorCodes.ModelUnavailable, "The model cannot be reached.", "It is safe where it is stored. Ask again in a few seconds.");
     }
 
-    [LoggerMessage(3011, LogLevel.Error, "Version {VersionId} is ready, but TrainingService knows no model of it")]
+    [LoggerMessage(6011, LogLevel.Error, "Version {VersionId} is ready, but TrainingService knows no model of it")]
     private static partial void LogMissing(ILogger logger, Guid versionId);
 
-    [LoggerMessage(3012, LogLevel.Warning, "The model of version {VersionId} cannot be reached: {Exception}")]
+    [LoggerMessage(6012, LogLevel.Warning, "The model of version {VersionId} cannot be reached: {Exception}")]
     private static partial void LogAway(ILogger logger, Guid versionId, string exception);
 
-    [LoggerMessage(3013, LogLevel.Warning, "A download broke off: {Exception}")]
+    [LoggerMessage(6013, LogLevel.Warning, "A download broke off: {Exception}")]
     private static partial void LogBroken(ILogger logger, string exception);
 
-    [LoggerMessage(3014, LogLevel.Error, "The store answered {Status} to a request for a model")]
+    [LoggerMessage(6014, LogLevel.Error, "The store answered {Status} to a request for a model")]
     private static partial void LogRefused(ILogger logger, int status);
 }

@@ -51,10 +51,10 @@ internal sealed partial class PhotoSetSeals(HttpClient uploads, ILogger<PhotoSet
         exception is HttpRequestException or System.Text.Json.JsonException or IOException
         || (exception is OperationCanceledException && !caller.IsCancellationRequested);
 
-    [LoggerMessage(3001, LogLevel.Warning, "UploadService is away: a photo set could not be sealed")]
+    [LoggerMessage(6001, LogLevel.Warning, "UploadService is away: a photo set could not be sealed")]
     private static partial void LogAway(ILogger logger, Exception exception);
 
-    [LoggerMessage(3002, LogLevel.Error, "UploadService answered {Status} to a request to seal a photo set")]
+    [LoggerMessage(6002, LogLevel.Error, "UploadService answered {Status} to a request to seal a photo set")]
     private static partial void LogUnexpected(ILogger logger, int status);
 
     private sealed record SealRequest(Guid PhotoSetId, string TriggerWord);

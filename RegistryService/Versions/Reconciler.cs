@@ -117,12 +117,12 @@ internal sealed partial class Reconciler(
             cancellationToken);
     }
 
-    [LoggerMessage(3202, LogLevel.Warning, "Version {VersionId} could not be reconciled; it is tried again")]
+    [LoggerMessage(6202, LogLevel.Warning, "Version {VersionId} could not be reconciled; it is tried again")]
     private static partial void LogPutOff(ILogger logger, Guid versionId, Exception exception);
 
-    [LoggerMessage(3203, LogLevel.Information, "Asked again for the training of version {VersionId}")]
+    [LoggerMessage(6203, LogLevel.Information, "Asked again for the training of version {VersionId}")]
     private static partial void LogResent(ILogger logger, Guid versionId);
 
-    [LoggerMessage(3204, LogLevel.Warning, "TrainingService knows nothing of version {VersionId}, which is in training")]
+    [LoggerMessage(6204, LogLevel.Warning, "TrainingService knows nothing of version {VersionId}, which is in training")]
     private static partial void LogForgotten(ILogger logger, Guid versionId);
 }

@@ -36,12 +36,12 @@ internal sealed partial class VersionProgress(IOptions<ReconcilerOptions> option
         }
     }
 
-    [LoggerMessage(3101, LogLevel.Warning, "A report names version {VersionId}, which does not exist")]
+    [LoggerMessage(6101, LogLevel.Warning, "A report names version {VersionId}, which does not exist")]
     private static partial void LogUnknown(ILogger logger, Guid versionId);
 
-    [LoggerMessage(3102, LogLevel.Information, "Version {VersionId} moved from {From} to {To} by revision {Revision}")]
+    [LoggerMessage(6102, LogLevel.Information, "Version {VersionId} moved from {From} to {To} by revision {Revision}")]
     private static partial void LogMoved(ILogger logger, Guid versionId, VersionStatus from, VersionStatus to, long revision);
 
-    [LoggerMessage(3103, LogLevel.Warning, "Version {VersionId} has ended as {Status}; a report of {Reported} with revision {Revision} changes nothing")]
+    [LoggerMessage(6103, LogLevel.Warning, "Version {VersionId} has ended as {Status}; a report of {Reported} with revision {Revision} changes nothing")]
     private static partial void LogLate(ILogger logger, Guid versionId, VersionStatus status, VersionStatus reported, long revision);
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Flurrty.ServiceDefaults.Tickets;
+using Flurrty.TrainingService.Jobs;
 using Flurrty.TrainingService.Providers;
 
 namespace Flurrty.TrainingService.Driving;

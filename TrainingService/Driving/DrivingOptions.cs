@@ -31,11 +31,11 @@ internal sealed class DrivingOptions
     [Range(typeof(TimeSpan), "00:00:01", "00:30:00")]
     public TimeSpan PostLease { get; set; } = TimeSpan.FromSeconds(90);
 
-    /// <summary>The request for a run is given up after this.</summary>
+    /// <summary>How long the request for a run may take.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00")]
-    public TimeSpan PostDeadline { get; set; } = TimeSpan.FromSeconds(60);
+    public TimeSpan PostTimeout { get; set; } = TimeSpan.FromSeconds(60);
 
-    /// <summary>How long after that deadline a run could still appear.</summary>
+    /// <summary>How long after that timeout a run could still appear.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:10:00")]
     public TimeSpan UnknownWait { get; set; } = TimeSpan.FromSeconds(60);
 
@@ -48,7 +48,7 @@ internal sealed class DrivingOptions
     public TimeSpan ReviewPause { get; set; } = TimeSpan.FromSeconds(4);
 
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
-    public TimeSpan ReviewDeadline { get; set; } = TimeSpan.FromHours(1);
+    public TimeSpan ReviewTimeout { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>Time between looks soon after the submission.</summary>
     [Range(typeof(TimeSpan), "00:00:00.2", "00:10:00")]
@@ -61,38 +61,38 @@ internal sealed class DrivingOptions
     [Range(typeof(TimeSpan), "00:00:00.2", "00:10:00")]
     public TimeSpan LookLater { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>The dataset is asked for again as often.</summary>
+    /// <summary>Time between requests for a dataset.</summary>
     [Range(typeof(TimeSpan), "00:00:00.2", "00:10:00")]
     public TimeSpan AskDatasetEvery { get; set; } = TimeSpan.FromSeconds(15);
 
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
-    public TimeSpan DatasetDeadline { get; set; } = TimeSpan.FromMinutes(30);
+    public TimeSpan DatasetTimeout { get; set; } = TimeSpan.FromMinutes(30);
 
     [Range(typeof(TimeSpan), "00:00:01", "7.00:00:00")]
-    public TimeSpan QueueDeadline { get; set; } = TimeSpan.FromHours(1);
+    public TimeSpan QueueTimeout { get; set; } = TimeSpan.FromHours(1);
 
     [Range(typeof(TimeSpan), "00:00:01", "7.00:00:00")]
-    public TimeSpan RunDeadline { get; set; } = TimeSpan.FromHours(3);
+    public TimeSpan RunTimeout { get; set; } = TimeSpan.FromHours(3);
 
     /// <summary>How long the provider may take to confirm that a run was stopped.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
-    public TimeSpan StopPatience { get; set; } = TimeSpan.FromMinutes(5);
+    public TimeSpan StopTimeout { get; set; } = TimeSpan.FromMinutes(5);
 
     [Range(typeof(TimeSpan), "00:00:01", "1.00:00:00")]
-    public TimeSpan CollectDeadline { get; set; } = TimeSpan.FromMinutes(45);
+    public TimeSpan CollectTimeout { get; set; } = TimeSpan.FromMinutes(45);
 
     /// <summary>One download of an artifact.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "06:00:00")]
-    public TimeSpan DownloadDeadline { get; set; } = TimeSpan.FromMinutes(15);
+    public TimeSpan DownloadTimeout { get; set; } = TimeSpan.FromMinutes(15);
 
     /// <summary>Waits after a failure double from this.</summary>
     [Range(typeof(TimeSpan), "00:00:00.01", "00:01:00")]
     public TimeSpan FirstBackoff { get; set; } = TimeSpan.FromSeconds(1);
 
     [Range(typeof(TimeSpan), "00:00:00.01", "00:10:00")]
-    public TimeSpan LongestBackoff { get; set; } = TimeSpan.FromSeconds(30);
+    public TimeSpan MaxBackoff { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Passing failures in a row before what leads up to the request is given up.</summary>
+    /// <summary>Transient failures in a row before what leads up to the request is given up.</summary>
     [Range(1, 100)]
     public int PrepareTries { get; set; } = 8;
 
@@ -100,13 +100,13 @@ internal sealed class DrivingOptions
     [Range(1, 1000)]
     public int RateLimitTries { get; set; } = 12;
 
-    /// <summary>Looks at a succeeded run that offers no artifact before it is believed.</summary>
+    /// <summary>Looks that find a succeeded run without an artifact before that is believed.</summary>
     [Range(1, 100)]
     public int CollectTries { get; set; } = 7;
 
     /// <summary>How long credentials that are refused, or an account without money, are waited for. A provider keeps an uploaded dataset for a day.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "7.00:00:00")]
-    public TimeSpan AccessDeadline { get; set; } = TimeSpan.FromHours(12);
+    public TimeSpan AccessTimeout { get; set; } = TimeSpan.FromHours(12);
 
     /// <summary>Time between tries while that is waited for.</summary>
     [Range(typeof(TimeSpan), "00:00:00.05", "01:00:00")]
@@ -122,19 +122,19 @@ internal sealed class DrivingOptionsRules : IValidateOptions<DrivingOptions>
     public ValidateOptionsResult Validate(string? name, DrivingOptions options)
     {
         var errors = new List<string>();
-        if (options.PostLease <= options.PostDeadline)
+        if (options.PostLease <= options.PostTimeout)
         {
-            errors.Add("Driving:PostLease must be longer than Driving:PostDeadline, or another process could take the job while its request is on the way.");
+            errors.Add("Driving:PostLease must be longer than Driving:PostTimeout, or another process could take the job while its request is on the way.");
         }
 
-        if (options.PostGrace > options.PostDeadline)
+        if (options.PostGrace > options.PostTimeout)
         {
-            errors.Add("Driving:PostGrace must not be longer than Driving:PostDeadline.");
+            errors.Add("Driving:PostGrace must not be longer than Driving:PostTimeout.");
         }
 
-        if (options.LongestBackoff < options.FirstBackoff)
+        if (options.MaxBackoff < options.FirstBackoff)
         {
-            errors.Add("Driving:LongestBackoff must not be shorter than Driving:FirstBackoff.");
+            errors.Add("Driving:MaxBackoff must not be shorter than Driving:FirstBackoff.");
         }
 
         return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);

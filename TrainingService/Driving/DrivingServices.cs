@@ -1,5 +1,6 @@
 using System.Globalization;
 using Flurrty.ServiceDefaults.Tickets;
+using Flurrty.TrainingService.Driving.Steps;
 using Flurrty.TrainingService.Webhooks;
 using Microsoft.Extensions.Options;
 
@@ -23,6 +24,8 @@ internal static class DrivingServices
         builder.Services.AddSingleton<DatasetClient>();
         builder.Services.AddSingleton<TrainingMetrics>();
         builder.Services.AddSingleton<JobStore>();
+        builder.Services.AddSingleton<Backoff>();
+        builder.Services.AddSteps();
         builder.Services.AddSingleton<JobRunner>();
         builder.Services.AddSingleton<WakeListener>();
         builder.Services.AddHostedService<JobDispatch>();
@@ -32,7 +35,8 @@ internal static class DrivingServices
         {
             // The host reads this before options are validated, so a wrong value is told with all others.
             var driving = new DrivingOptions();
-            driving.PostDeadline = TimeSpan.TryParse(configuration[$"{DrivingOptions.Section}:{nameof(driving.PostDeadline)}"], CultureInfo.InvariantCulture, out var deadline) ? deadline : driving.PostDeadline;
+            var setting = configuration[$"{DrivingOptions.Section}:{nameof(driving.PostTimeout)}"];
+            driving.PostTimeout = TimeSpan.TryParse(setting, CultureInfo.InvariantCulture, out var timeout) ? timeout : driving.PostTimeout;
             var needed = JobDispatch.DrainTime(driving);
             host.ShutdownTimeout = host.ShutdownTimeout > needed ? host.ShutdownTimeout : needed;
         });

@@ -28,8 +28,8 @@ internal sealed partial class JobDispatch(
     private readonly Lazy<DrivingOptions> _lazyOptions = new(() => options.Value);
     private readonly ConcurrentDictionary<(Guid Id, Guid Owner), Work> _works = new();
 
-    /// <summary>How long this may take to end: a request for a run is waited for up to its own deadline, as its outcome would be unknown otherwise.</summary>
-    public static TimeSpan DrainTime(DrivingOptions options) => options.PostDeadline + ReleaseTime;
+    /// <summary>How long this may take to end: a request for a run is waited for up to its own timeout, as its outcome would be unknown otherwise.</summary>
+    public static TimeSpan DrainTime(DrivingOptions options) => options.PostTimeout + ReleaseTime;
 
     private DrivingOptions Options => _lazyOptions.Value;
 

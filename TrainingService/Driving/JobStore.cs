@@ -37,6 +37,10 @@ internal sealed class JobStore(IServiceScopeFactory scopes)
             },
             cancellationToken);
 
+    /// <summary>Changes the job of a step. The change is lost together with the lease.</summary>
+    public Task<JobView> ChangeAsync(StepContext context, Action<JobChange> change, TimeSpan? extendLease = null) =>
+        ChangeAsync(context.Lease, change, context.Lost, extendLease);
+
     /// <summary>Changes the job. The change is lost together with the lease.</summary>
     public Task<JobView> ChangeAsync(LeasedJob lease, Action<JobChange> change, CancellationToken cancellationToken, TimeSpan? extendLease = null) =>
         InAccountAsync(

@@ -10,7 +10,7 @@ internal sealed class TrainingMetrics
     private readonly Counter<long> _submitted;
     private readonly Counter<long> _adopted;
 
-    // Every reason is told, also with none waiting, so that an alarm sees the end.
+    // Every reason is reported, even with no job waiting, so that an alarm sees the end.
     private IReadOnlyDictionary<string, long> _waiting = Waiting(new Dictionary<string, long>(StringComparer.Ordinal));
 
     public TrainingMetrics(IMeterFactory meters)

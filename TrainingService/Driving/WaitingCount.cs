@@ -6,7 +6,10 @@ namespace Flurrty.TrainingService.Driving;
 
 /// <summary>Counts the jobs that wait for somebody, for the gauge that an alarm watches.</summary>
 internal sealed class WaitingCount(
-    [FromKeyedServices(Dispatcher.Key)] NpgsqlDataSource dispatcher, TrainingMetrics metrics, TimeProvider time, ILogger<WaitingCount> logger) : BackgroundService
+    [FromKeyedServices(Dispatcher.Key)] NpgsqlDataSource dispatcher,
+    TrainingMetrics metrics,
+    TimeProvider time,
+    ILogger<WaitingCount> logger) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(15);
 

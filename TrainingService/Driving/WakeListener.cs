@@ -29,7 +29,7 @@ internal sealed class WakeListener(
     public bool IsAlive { get; private set; }
 
     /// <summary>Waits until something became due, or for the given time.</summary>
-    public Task WaitAsync(TimeSpan atMost, CancellationToken cancellationToken) => _raised.WaitAsync(atMost, cancellationToken);
+    public Task WaitAsync(TimeSpan timeout, CancellationToken cancellationToken) => _raised.WaitAsync(timeout, cancellationToken);
 
     /// <summary>Says that something may be due or that there is room for it.</summary>
     public void Raise()

@@ -45,17 +45,4 @@ internal static class AttemptStates
         Enum.GetValues<AttemptState>().First(state => string.Equals(state.ToText(), text, StringComparison.Ordinal));
 
     public static bool IsEnded(this AttemptState state) => state >= AttemptState.Succeeded;
-
-    /// <summary>Whether an attempt may move so. Only a proof that no run was made leads back from posting.</summary>
-    public static bool MayBecome(this AttemptState from, AttemptState to) => (from, to) switch
-    {
-        (AttemptState.Posting, AttemptState.Uploaded) => true,
-        (AttemptState.Posting or AttemptState.Unknown, AttemptState.Running or AttemptState.NotRun) => true,
-        (AttemptState.Running, AttemptState.Succeeded or AttemptState.Failed or AttemptState.Canceled) => true,
-        (AttemptState.Intended or AttemptState.Uploaded, AttemptState.NotRun) => true,
-        (AttemptState.Intended, AttemptState.Uploaded) => true,
-        (AttemptState.Uploaded, AttemptState.Posting) => true,
-        (AttemptState.Posting, AttemptState.Unknown) => true,
-        _ => false,
-    };
 }

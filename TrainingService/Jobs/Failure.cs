@@ -1,5 +1,3 @@
-using Flurrty.TrainingService.Providers;
-
 namespace Flurrty.TrainingService.Jobs;
 
 /// <summary>Why a job failed, as callers are told.</summary>
@@ -11,31 +9,36 @@ internal sealed record Failure(ErrorCategory Category, string Code, bool Retryab
 {
     public static Failure DatasetRefused(string? code) => new(ErrorCategory.FileError, FailureCodes.DatasetRefused, Retryable: false, code);
 
-    public static Failure Timeout(string phase) => new(ErrorCategory.Timeout, FailureCodes.ProviderTimeout, Retryable: true, $"The phase {phase} took too long.");
+    public static Failure Timeout(string phase) =>
+        new(ErrorCategory.Timeout, FailureCodes.ProviderTimeout, Retryable: true, $"The phase {phase} took too long.");
 
-    public static Failure RunVanished() => new(ErrorCategory.UnknownRun, FailureCodes.ProviderRunVanished, Retryable: true, "The provider does not know the run any more.");
+    public static Failure RunVanished() =>
+        new(ErrorCategory.UnknownRun, FailureCodes.ProviderRunVanished, Retryable: true, "The provider does not know the run any more.");
 
     public static Failure UnknownRun() =>
         new(ErrorCategory.UnknownRun, FailureCodes.UnknownRun, Retryable: false, "It could not be found out whether the provider made a run.");
 
-    public static Failure ModeChanged(string mode) =>
-        new(ErrorCategory.Canceled, FailureCodes.ProviderModeChanged, Retryable: false, $"It was begun in the mode sandbox; the provider's mode is {mode} now.");
+    public static Failure ModeChanged(string mode) => new(
+        ErrorCategory.Canceled,
+        FailureCodes.ProviderModeChanged,
+        Retryable: false,
+        $"It was begun in the mode sandbox; the provider's mode is {mode} now.");
 
     /// <summary>What was waited for did not come. With a run at the provider nothing may be said to be free of charge.</summary>
-    public static Failure AccessRefused(ProviderException problem, bool hasRun) => new(
-        problem.Category,
+    public static Failure AccessRefused(ErrorCategory category, string detail, bool hasRun) => new(
+        category,
         hasRun ? FailureCodes.ProviderAccessLost
-            : problem.Category == ErrorCategory.Payment ? FailureCodes.ProviderPaymentRequired
+            : category == ErrorCategory.Payment ? FailureCodes.ProviderPaymentRequired
             : FailureCodes.ProviderCredentialsRefused,
         Retryable: true,
-        problem.Message);
+        detail);
 
-    /// <summary>The failure that a provider's refusal comes to once it is not waited for any longer.</summary>
-    public static Failure From(ProviderException problem) => problem.Category switch
+    /// <summary>The failure that a provider's refusal becomes once it is no longer waited for.</summary>
+    public static Failure From(ErrorCategory category, string detail) => category switch
     {
-        ErrorCategory.Validation or ErrorCategory.FileError => new(problem.Category, FailureCodes.ProviderRejectedInput, Retryable: false, problem.Message),
-        ErrorCategory.RateLimit => new(problem.Category, FailureCodes.ProviderRateLimited, Retryable: true, problem.Message),
-        _ => new(problem.Category, FailureCodes.ProviderUnavailable, Retryable: true, problem.Message),
+        ErrorCategory.Validation or ErrorCategory.FileError => new(category, FailureCodes.ProviderRejectedInput, Retryable: false, detail),
+        ErrorCategory.RateLimit => new(category, FailureCodes.ProviderRateLimited, Retryable: true, detail),
+        _ => new(category, FailureCodes.ProviderUnavailable, Retryable: true, detail),
     };
 }
 

@@ -1,12 +1,10 @@
-using Flurrty.TrainingService.Providers;
-
 namespace Flurrty.TrainingService.Jobs;
 
 /// <summary>What kind of failure a step met. Each kind has a budget of its own: eight busy answers say nothing about whether a run exists.</summary>
 internal enum FailureKind
 {
     /// <summary>It may succeed later without anybody changing anything.</summary>
-    Passing,
+    Transient,
 
     /// <summary>The provider asked to be left alone for a while.</summary>
     Throttled,
@@ -33,7 +31,7 @@ internal sealed class FailureCounts
     /// <summary>All kinds together: how long to wait before the next try.</summary>
     public int InARow { get; set; }
 
-    public int Passing { get; set; }
+    public int Transient { get; set; }
 
     public int Throttled { get; set; }
 
@@ -45,17 +43,17 @@ internal sealed class FailureCounts
 
     public int Fault { get; set; }
 
-    public static FailureKind KindOf(ProviderException problem) => problem.Category switch
+    public static FailureKind KindOf(ErrorCategory category) => category switch
     {
         ErrorCategory.RateLimit => FailureKind.Throttled,
         ErrorCategory.Authentication or ErrorCategory.Payment => FailureKind.Access,
         ErrorCategory.UnknownRun => FailureKind.Missing,
-        _ => FailureKind.Passing,
+        _ => FailureKind.Transient,
     };
 
     public int Of(FailureKind kind) => kind switch
     {
-        FailureKind.Passing => Passing,
+        FailureKind.Transient => Transient,
         FailureKind.Throttled => Throttled,
         FailureKind.Missing => Missing,
         FailureKind.Dataset => Dataset,
@@ -69,7 +67,7 @@ internal sealed class FailureCounts
         InARow++;
         _ = kind switch
         {
-            FailureKind.Passing => Passing++,
+            FailureKind.Transient => Transient++,
             FailureKind.Throttled => Throttled++,
             FailureKind.Missing => Missing++,
             FailureKind.Dataset => Dataset++,
@@ -79,5 +77,5 @@ internal sealed class FailureCounts
         };
     }
 
-    public void Clear() => InARow = Passing = Throttled = Missing = Dataset = Damaged = Fault = 0;
+    public void Clear() => InARow = Transient = Throttled = Missing = Dataset = Damaged = Fault = 0;
 }

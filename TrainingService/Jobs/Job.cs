@@ -1,5 +1,3 @@
-using Flurrty.TrainingService.Providers;
-
 namespace Flurrty.TrainingService.Jobs;
 
 /// <summary>The training of one version. Its id is the version's.</summary>
@@ -27,7 +25,9 @@ internal sealed class Job
 
     public string? Provider { get; set; }
 
-    /// <summary>The provider's mode when the job was given to it. A job never goes on in another: what was begun in the Sandbox is not bought for money.</summary>
+    /// <summary>
+    /// The provider's mode when the job was given to it. A job never goes on in another: what was begun in the Sandbox is not bought for money.
+    /// </summary>
     public ProviderMode? ProviderMode { get; set; }
 
     public string? Trainer { get; init; }
@@ -168,10 +168,10 @@ internal sealed class Attempt
 
     public DateTimeOffset? PostedAt { get; set; }
 
-    /// <summary>From then on the request cannot be on its way from a process that keeps its deadline.</summary>
+    /// <summary>From then on the request cannot be on its way from a process that keeps its timeout.</summary>
     public DateTimeOffset? PostDeadlineAt { get; set; }
 
-    /// <summary>Complete reads of the provider's list, after the deadline and the wait, in which no run of ours was.</summary>
+    /// <summary>Complete reads of the provider's list, after that and a wait, in which no run of ours was.</summary>
     public int AbsentReads { get; set; }
 
     public byte[]? WebhookTokenHash { get; set; }
@@ -190,7 +190,7 @@ internal sealed class Attempt
 
     public long LogBytes { get; set; }
 
-    /// <summary>Why we ask the provider to end the run, such as a deadline; null when the caller did.</summary>
+    /// <summary>Why we ask the provider to end the run, such as a timeout; null when the caller did.</summary>
     public string? StopReason { get; set; }
 
     public DateTimeOffset? StopAskedAt { get; set; }

@@ -1,11 +1,10 @@
 using Flurrty.Messaging;
-using Flurrty.TrainingService.Persistence;
-using Flurrty.TrainingService.Providers;
+using Microsoft.EntityFrameworkCore;
 
 namespace Flurrty.TrainingService.Jobs;
 
 /// <summary>A change of one job inside its transaction: the rows and the messages that tell of it are committed together.</summary>
-internal sealed class JobChange(TrainingContext db, Outbox outbox, Job job, Attempt? attempt, JobStage? stage, DateTimeOffset now)
+internal sealed class JobChange(DbContext db, Outbox outbox, Job job, Attempt? attempt, JobStage? stage, DateTimeOffset now)
 {
     private bool _tell;
     private bool _release;
@@ -26,6 +25,31 @@ internal sealed class JobChange(TrainingContext db, Outbox outbox, Job job, Atte
     {
         OpenStage();
         Tell();
+    }
+
+    /// <summary>Opens a failed job again, where <see cref="Transitions.OnRetry"/> says.</summary>
+    public void Retry(long revision)
+    {
+        Job.RetryRevision = revision;
+        Job.AttemptsBeforeRetry = Job.AttemptNumber;
+        Job.FailureCategory = null;
+        Job.FailureCode = null;
+        Job.FailureDetail = null;
+        Job.FailureRetryable = false;
+        Job.CancelRequestedAt = null;
+        Job.DatasetReady = false;
+        Job.DatasetRefusedCode = null;
+        Job.Progress = 0;
+        Job.NextLookAt = Now;
+        Job.Wakes++;
+        Job.UpdatedAt = Now;
+        if (CurrentAttempt is { } last)
+        {
+            last.StopAskedAt = null;
+            last.StopReason = null;
+        }
+
+        MoveTo(Transitions.OnRetry(CurrentAttempt?.State, CurrentAttempt?.IsSpent ?? false));
     }
 
     /// <summary>Moves the job on and tells of it.</summary>
@@ -85,7 +109,7 @@ internal sealed class JobChange(TrainingContext db, Outbox outbox, Job job, Atte
             State = AttemptState.Intended,
             CreatedAt = Now,
         };
-        db.Attempts.Add(CurrentAttempt);
+        db.Add(CurrentAttempt);
     }
 
     public void MoveAttempt(AttemptState next)
@@ -102,29 +126,38 @@ internal sealed class JobChange(TrainingContext db, Outbox outbox, Job job, Atte
         }
     }
 
-    /// <summary>Notes that a step went wrong and will be tried again.</summary>
-    public void NoteFailure(ProviderException problem, FailureKind? kind = null)
+    /// <summary>Ends an attempt for which no request is out. It can end with its job.</summary>
+    public void EndUnsentAttempt()
     {
-        Job.Failures.Add(kind ?? FailureCounts.KindOf(problem));
+        if (CurrentAttempt?.State is AttemptState.Intended or AttemptState.Uploaded)
+        {
+            MoveAttempt(AttemptState.NotRun);
+        }
+    }
+
+    /// <summary>Notes that a step went wrong and will be tried again.</summary>
+    public void NoteFailure(ErrorCategory category, string detail, FailureKind? kind = null)
+    {
+        Job.Failures.Add(kind ?? FailureCounts.KindOf(category));
         if (Stage is not null)
         {
             Stage.Tries++;
-            Stage.ErrorCategory = problem.Category.ToText();
-            Stage.ErrorDetail = problem.Message;
+            Stage.ErrorCategory = category.ToText();
+            Stage.ErrorDetail = detail;
         }
 
         if (CurrentAttempt is { } current && !current.State.IsEnded())
         {
-            current.ErrorCategory = problem.Category.ToText();
-            current.ErrorDetail = problem.Message;
+            current.ErrorCategory = category.ToText();
+            current.ErrorDetail = detail;
         }
     }
 
     /// <summary>Waits until somebody mends what is in the way, at most until the deadline that its first moment set.</summary>
-    public void WaitFor(WaitingReason reason, TimeSpan limit)
+    public void WaitFor(WaitingReason reason, TimeSpan timeout)
     {
         Job.WaitingSince ??= Now;
-        Job.WaitingUntil ??= Now + limit;
+        Job.WaitingUntil ??= Now + timeout;
         if (Job.WaitingReason != reason)
         {
             Job.WaitingReason = reason;
@@ -139,7 +172,7 @@ internal sealed class JobChange(TrainingContext db, Outbox outbox, Job job, Atte
         EndWaiting();
     }
 
-    /// <summary>Goes on because what was waited for has come. The time spent waiting counts for no deadline.</summary>
+    /// <summary>Goes on because what was waited for has come. The time spent waiting counts for no timeout.</summary>
     public void EndWaiting()
     {
         if (Job.WaitingSince is not { } since)
@@ -237,6 +270,6 @@ internal sealed class JobChange(TrainingContext db, Outbox outbox, Job job, Atte
             Attempt = Job.AttemptNumber,
             StartedAt = Now,
         };
-        db.Stages.Add(Stage);
+        db.Add(Stage);
     }
 }

@@ -1,7 +1,7 @@
 using Flurrty.Contracts.Training;
 using Flurrty.Contracts.Uploads;
 using Flurrty.Messaging;
-using Flurrty.TrainingService.Persistence;
+using Microsoft.EntityFrameworkCore;
 
 namespace Flurrty.TrainingService.Jobs;
 
@@ -9,7 +9,7 @@ namespace Flurrty.TrainingService.Jobs;
 internal static class JobReports
 {
     /// <summary>Publishes where the job stands.</summary>
-    public static void PublishState(this Outbox outbox, TrainingContext db, Job job)
+    public static void PublishState(this Outbox outbox, DbContext db, Job job)
     {
         switch (job.State)
         {
@@ -66,9 +66,9 @@ internal static class JobReports
         }
     }
 
-    public static void AskForDataset(this Outbox outbox, TrainingContext db, Job job) =>
+    public static void AskForDataset(this Outbox outbox, DbContext db, Job job) =>
         outbox.Send(db, job.AccountId, new BuildDataset { AccountId = job.AccountId, CausedBy = job.CausedBy, JobId = job.Id, Revision = job.Revision });
 
-    public static void ReleaseDataset(this Outbox outbox, TrainingContext db, Job job) =>
+    public static void ReleaseDataset(this Outbox outbox, DbContext db, Job job) =>
         outbox.Send(db, job.AccountId, new ReleaseDataset { AccountId = job.AccountId, CausedBy = job.CausedBy, JobId = job.Id, Revision = job.Revision });
 }

@@ -39,23 +39,6 @@ internal static class JobStates
 
     public static bool IsTerminal(this JobState state) => state is JobState.Succeeded or JobState.Failed or JobState.Canceled;
 
-    /// <summary>Whether a job may move so. Ends are final but for a retry; a new attempt goes back to submitting.</summary>
-    public static bool MayBecome(this JobState from, JobState to) => (from, to) switch
-    {
-        (JobState.Failed, JobState.Accepted or JobState.Queued or JobState.NeedsReview or JobState.Collecting) => true,
-        (JobState.Succeeded or JobState.Failed or JobState.Canceled, _) => false,
-        (_, JobState.Failed or JobState.Canceled) => true,
-        (JobState.Accepted, JobState.Preparing) => true,
-        (JobState.Preparing, JobState.Submitting) => true,
-        (JobState.Submitting, JobState.NeedsReview or JobState.Queued) => true,
-        (JobState.NeedsReview, JobState.Submitting or JobState.Queued) => true,
-        (JobState.Queued, JobState.Training or JobState.Collecting) => true,
-        (JobState.Training, JobState.Collecting) => true,
-        (JobState.Collecting, JobState.Publishing) => true,
-        (JobState.Publishing, JobState.Succeeded) => true,
-        _ => false,
-    };
-
     /// <summary>The progress that reaching a state stands for.</summary>
     public static int Progress(this JobState state) => state switch
     {

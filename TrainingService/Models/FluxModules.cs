@@ -16,7 +16,7 @@ internal static partial class FluxModules
     public static bool IsUp(string name) => UpEndings.Any(ending => name.EndsWith(ending, StringComparison.Ordinal));
 
     /// <summary>Pairs the tensors and checks each pair's shape.</summary>
-    public static (string Layout, int Modules, int Rank) Check(IReadOnlyList<LoraTensor> tensors, int highestRank)
+    public static (string Layout, int Modules, int Rank) Check(IReadOnlyList<LoraTensor> tensors, int maxRank)
     {
         var pairs = new Dictionary<string, (LoraTensor? Down, LoraTensor? Up)>(StringComparer.Ordinal);
         var alphas = new List<string>();
@@ -50,7 +50,7 @@ internal static partial class FluxModules
         var blocks = 0;
         foreach (var (module, (down, up)) in pairs)
         {
-            if (down is not { Shape: [var r, var input] } || up is not { Shape: [var output, var r2] } || r != r2 || r > highestRank)
+            if (down is not { Shape: [var r, var input] } || up is not { Shape: [var output, var r2] } || r != r2 || r > maxRank)
             {
                 throw new ModelInvalidException("The two halves of a layer do not fit each other.");
             }
@@ -148,7 +148,8 @@ internal static partial class FluxModules
     }
 
     [GeneratedRegex(
-        @"^(?:transformer\.|lora_unet_|diffusion_model\.)(?:(?<single>single_transformer_blocks|single_blocks)|transformer_blocks|double_blocks)[._](?<index>\d{1,3})[._](?<layer>.+)$",
+        @"^(?:transformer\.|lora_unet_|diffusion_model\.)"
+        + @"(?:(?<single>single_transformer_blocks|single_blocks)|transformer_blocks|double_blocks)[._](?<index>\d{1,3})[._](?<layer>.+)$",
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
         matchTimeoutMilliseconds: 1000)]
     private static partial Regex Block();

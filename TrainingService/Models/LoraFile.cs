@@ -11,7 +11,7 @@ internal sealed class ModelInvalidException(string message, Exception? inner = n
 /// <summary>What a valid LoRA file holds.</summary>
 /// <param name="Layout">How its tensors are named: diffusers, kohya or comfy.</param>
 /// <param name="Modules">How many layers it adapts.</param>
-/// <param name="Rank">The highest rank among them.</param>
+/// <param name="Rank">The largest rank among them.</param>
 /// <param name="IsNoOp">Whether every up-projection is zero, so that it changes nothing.</param>
 internal sealed record LoraSummary(string Layout, int Modules, int Rank, bool IsNoOp);
 
@@ -22,15 +22,15 @@ internal sealed record LoraSummary(string Layout, int Modules, int Rank, bool Is
 internal static class LoraFile
 {
     private const int LengthPrefix = 8;
-    private const int LongestHeader = 8 * 1024 * 1024;
-    private const int MostTensors = 20_000;
-    private const int HighestRank = 1024;
+    private const int MaxHeaderBytes = 8 * 1024 * 1024;
+    private const int MaxTensors = 20_000;
+    private const int MaxRank = 1024;
     private const int ChunkBytes = 1 << 20;
 
     public static async Task<LoraSummary> ValidateAsync(Stream file, CancellationToken cancellationToken)
     {
         var tensors = await ReadHeaderAsync(file, cancellationToken);
-        var (layout, modules, rank) = FluxModules.Check(tensors, HighestRank);
+        var (layout, modules, rank) = FluxModules.Check(tensors, MaxRank);
         var isNoOp = await ScanAsync(file, tensors, cancellationToken);
         return new LoraSummary(layout, modules, rank, isNoOp);
     }
@@ -44,7 +44,7 @@ internal static class LoraFile
         }
 
         var headerLength = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
-        if (headerLength is < 2 or > LongestHeader || (long)headerLength > file.Length - LengthPrefix)
+        if (headerLength is < 2 or > MaxHeaderBytes || (long)headerLength > file.Length - LengthPrefix)
         {
             throw new ModelInvalidException("The header's length does not fit the file.");
         }
@@ -81,7 +81,8 @@ internal static class LoraFile
         {
             if (entry.NameEquals("__metadata__"))
             {
-                if (entry.Value.ValueKind != JsonValueKind.Object || entry.Value.EnumerateObject().Any(static pair => pair.Value.ValueKind != JsonValueKind.String))
+                if (entry.Value.ValueKind != JsonValueKind.Object
+                    || entry.Value.EnumerateObject().Any(static pair => pair.Value.ValueKind != JsonValueKind.String))
                 {
                     throw new ModelInvalidException("The header's metadata is not text.");
                 }
@@ -89,7 +90,7 @@ internal static class LoraFile
                 continue;
             }
 
-            if (tensors.Count == MostTensors)
+            if (tensors.Count == MaxTensors)
             {
                 throw new ModelInvalidException("The header names too many tensors.");
             }

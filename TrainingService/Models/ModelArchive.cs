@@ -7,10 +7,10 @@ namespace Flurrty.TrainingService.Models;
 /// <summary>Takes the one LoRA out of the tar that a training yields. No name in the archive becomes a path here.</summary>
 internal static class ModelArchive
 {
-    private const int MostEntries = 10_000;
+    private const int MaxEntries = 10_000;
 
     /// <summary>Copies the archive's only .safetensors into <paramref name="target"/> and returns its SHA-256 in lower-case hex.</summary>
-    public static async Task<string> ExtractAsync(Stream archive, Stream target, long longest, CancellationToken cancellationToken)
+    public static async Task<string> ExtractAsync(Stream archive, Stream target, long maxBytes, CancellationToken cancellationToken)
     {
         try
         {
@@ -19,7 +19,7 @@ internal static class ModelArchive
             var entries = 0;
             while (await reader.GetNextEntryAsync(copyData: false, cancellationToken) is { } entry)
             {
-                if (++entries > MostEntries)
+                if (++entries > MaxEntries)
                 {
                     throw new ModelInvalidException("The archive has too many entries.");
                 }
@@ -32,7 +32,7 @@ internal static class ModelArchive
                 }
 
                 sha256 = sha256 is null
-                    ? await CopyAsync(entry.DataStream, target, longest, cancellationToken)
+                    ? await CopyAsync(entry.DataStream, target, maxBytes, cancellationToken)
                     : throw new ModelInvalidException("The archive holds more than one .safetensors.");
             }
 
@@ -44,7 +44,7 @@ internal static class ModelArchive
         }
     }
 
-    private static async Task<string> CopyAsync(Stream source, Stream target, long longest, CancellationToken cancellationToken)
+    private static async Task<string> CopyAsync(Stream source, Stream target, long maxBytes, CancellationToken cancellationToken)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         var buffer = ArrayPool<byte>.Shared.Rent(128 * 1024);
@@ -53,7 +53,7 @@ internal static class ModelArchive
             var total = 0L;
             while (await source.ReadAsync(buffer, cancellationToken) is > 0 and var read)
             {
-                if ((total += read) > longest)
+                if ((total += read) > maxBytes)
                 {
                     throw new ModelInvalidException("The model is larger than allowed.");
                 }

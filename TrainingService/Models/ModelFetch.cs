@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Flurrty.TrainingService.Jobs;
 using Flurrty.TrainingService.Providers;
 using Microsoft.Extensions.Options;
 

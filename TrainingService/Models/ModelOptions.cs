@@ -7,7 +7,7 @@ internal sealed class ModelOptions
 {
     public const string Section = "Models";
 
-    /// <summary>The longest archive that is fetched, and the longest model in it.</summary>
+    /// <summary>The largest archive that is fetched, and the largest model in it.</summary>
     [Range(1024, 16L * 1024 * 1024 * 1024)]
     public long MaxBytes { get; set; } = 2L * 1024 * 1024 * 1024;
 

@@ -1,14 +1,11 @@
-using Flurrty.TrainingService.Publishing;
-
 namespace Flurrty.TrainingService.Models;
 
 internal static class ModelServices
 {
-    /// <summary>Adds the fetching, checking and storing of models.</summary>
+    /// <summary>Adds the fetching and checking of models.</summary>
     public static void AddModels(this IHostApplicationBuilder builder)
     {
         builder.Services.AddOptions<ModelOptions>().BindConfiguration(ModelOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton<ModelFetch>();
-        builder.Services.AddSingleton<ModelStore>();
     }
 }

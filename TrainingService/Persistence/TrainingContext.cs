@@ -1,6 +1,5 @@
 using Flurrty.Messaging;
 using Flurrty.TrainingService.Jobs;
-using Flurrty.TrainingService.Providers;
 using Microsoft.EntityFrameworkCore;
 
 namespace Flurrty.TrainingService.Persistence;
@@ -61,7 +60,11 @@ internal sealed class TrainingContext : DbContext
             job.Property(row => row.Revision).IsConcurrencyToken();
             job.Property(row => row.LeaseNumber).IsConcurrencyToken();
             job.Property(row => row.WaitingReason).HasConversion(reason => reason!.Value.ToText(), text => WaitingReasons.Parse(text)).HasMaxLength(32);
-            job.ComplexProperty(row => row.Failures, static failures => failures.Property(counts => counts.InARow).HasColumnName("failures"));
+            job.ComplexProperty(row => row.Failures, static failures =>
+            {
+                failures.Property(counts => counts.InARow).HasColumnName("failures");
+                failures.Property(counts => counts.Transient).HasColumnName("failures_passing");
+            });
             job.Ignore(row => row.CancelRequested);
             job.HasIndex(row => row.NextLookAt).HasFilter("next_look_at IS NOT NULL");
             job.HasIndex(row => new { row.AccountId, row.CreatedAt, row.Id });

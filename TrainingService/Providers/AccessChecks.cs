@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Flurrty.ServiceDefaults.Hosting;
+using Flurrty.TrainingService.Jobs;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
 
@@ -21,7 +22,7 @@ internal sealed partial class AccessChecks(
     /// <summary>What is known of a provider now.</summary>
     public ProviderAccess Of(string provider) => _known.GetValueOrDefault(provider, ProviderAccess.Unchecked);
 
-    /// <summary>What is known of a provider, after its first check, which has a deadline.</summary>
+    /// <summary>What is known of a provider, after its first check, which has a timeout.</summary>
     public async Task<ProviderAccess> AfterFirstCheckAsync(string provider, CancellationToken cancellationToken)
     {
         await First(provider).Task.WaitAsync(cancellationToken);
@@ -51,7 +52,7 @@ internal sealed partial class AccessChecks(
 
         async Task TurnAsync(CancellationToken token)
         {
-            if (await CheckAsync(provider, times.Deadline, token) is not { } access)
+            if (await CheckAsync(provider, times.Timeout, token) is not { } access)
             {
                 return;
             }
@@ -61,19 +62,19 @@ internal sealed partial class AccessChecks(
             var wait = access.State switch
             {
                 AccessState.Accepted => times.Recheck,
-                AccessState.Refused => times.LongestPause,
+                AccessState.Refused => times.MaxPause,
                 _ => pause,
             };
-            pause = access.State == AccessState.Unreachable && pause * 2 < times.LongestPause ? pause * 2
-                : access.State == AccessState.Unreachable ? times.LongestPause
+            pause = access.State == AccessState.Unreachable && pause * 2 < times.MaxPause ? pause * 2
+                : access.State == AccessState.Unreachable ? times.MaxPause
                 : times.FirstPause;
             await Task.Delay(wait * (0.75 + (Random.Shared.NextDouble() * 0.5)), time, token);
         }
     }
 
-    private async Task<ProviderAccess?> CheckAsync(ITrainingProvider provider, TimeSpan deadline, CancellationToken stoppingToken)
+    private async Task<ProviderAccess?> CheckAsync(ITrainingProvider provider, TimeSpan timeout, CancellationToken stoppingToken)
     {
-        using var late = new CancellationTokenSource(deadline, time);
+        using var late = new CancellationTokenSource(timeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, stoppingToken);
         try
         {
@@ -93,7 +94,7 @@ internal sealed partial class AccessChecks(
         }
         catch (OperationCanceledException)
         {
-            return new ProviderAccess(AccessState.Unreachable, $"It did not answer within {deadline.TotalSeconds:0.#} s.");
+            return new ProviderAccess(AccessState.Unreachable, $"It did not answer within {timeout.TotalSeconds:0.#} s.");
         }
         catch (Exception unexpected)
         {
@@ -136,11 +137,13 @@ internal sealed partial class AccessChecks(
         public static partial void Accepted(ILogger logger, string provider, string mode, string account);
 
         [LoggerMessage(EventId = 4112, Level = LogLevel.Error,
-            Message = "{Provider} ({Mode}) refuses the credential: {Reason} Trainings wait. Give a valid token and restart this service; one that is made valid at the provider is noticed by itself")]
+            Message = "{Provider} ({Mode}) refuses the credential: {Reason} Trainings wait. "
+                + "Give a valid token and restart this service; one that is made valid at the provider is noticed by itself")]
         public static partial void Refused(ILogger logger, string provider, string mode, string reason);
 
         [LoggerMessage(EventId = 4113, Level = LogLevel.Warning,
-            Message = "{Provider} ({Mode}) cannot be reached: {Reason} Whether the credential is valid is not known; it is tried again. Check the network, the proxy and the provider's status page")]
+            Message = "{Provider} ({Mode}) cannot be reached: {Reason} Whether the credential is valid is not known; it is tried again. "
+                + "Check the network, the proxy and the provider's status page")]
         public static partial void Unreachable(ILogger logger, string provider, string mode, string reason);
     }
 }

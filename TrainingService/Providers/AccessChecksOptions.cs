@@ -9,15 +9,15 @@ internal sealed class AccessChecksOptions
 
     /// <summary>A provider that has not answered by then counts as unreachable.</summary>
     [Range(typeof(TimeSpan), "00:00:00.1", "00:02:00")]
-    public TimeSpan Deadline { get; set; } = TimeSpan.FromSeconds(10);
+    public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Waits for an unreachable provider double from this.</summary>
     [Range(typeof(TimeSpan), "00:00:00.01", "00:10:00")]
     public TimeSpan FirstPause { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>The longest of these waits, and the wait after a refusal: a key may be made valid at the provider.</summary>
+    /// <summary>The limit of these waits, and the wait after a refusal: a key may be made valid at the provider.</summary>
     [Range(typeof(TimeSpan), "00:00:00.01", "01:00:00")]
-    public TimeSpan LongestPause { get; set; } = TimeSpan.FromMinutes(1);
+    public TimeSpan MaxPause { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>The wait after a credential was accepted.</summary>
     [Range(typeof(TimeSpan), "00:00:00.01", "1.00:00:00")]

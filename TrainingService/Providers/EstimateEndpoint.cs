@@ -1,4 +1,5 @@
 using Flurrty.ServiceDefaults.Problems;
+using Flurrty.TrainingService.Jobs;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Flurrty.TrainingService.Providers;
@@ -11,7 +12,7 @@ internal sealed record EstimateView(string Provider, string Mode, decimal MinDol
 
 internal static class EstimateEndpoint
 {
-    private const int MostSteps = 100_000;
+    private const int MaxSteps = 100_000;
 
     public static IEndpointRouteBuilder MapEstimates(this IEndpointRouteBuilder routes)
     {
@@ -25,9 +26,9 @@ internal static class EstimateEndpoint
 
     private static Results<Ok<EstimateList>, ProblemHttpResult> Get(IEnumerable<ITrainingProvider> providers, int steps = 1000)
     {
-        if (steps is < 1 or > MostSteps)
+        if (steps is < 1 or > MaxSteps)
         {
-            return Problem.Result(StatusCodes.Status400BadRequest, "steps_out_of_range", "The number of steps is out of range.", $"Use 1 to {MostSteps}.");
+            return Problem.Result(StatusCodes.Status400BadRequest, "steps_out_of_range", "The number of steps is out of range.", $"Use 1 to {MaxSteps}.");
         }
 
         var parameters = new TrainingParameters { Steps = steps, Rank = 16, Resolution = "512,768,1024", TriggerWord = string.Empty };

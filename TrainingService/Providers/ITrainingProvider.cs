@@ -1,3 +1,5 @@
+using Flurrty.TrainingService.Jobs;
+
 namespace Flurrty.TrainingService.Providers;
 
 /// <summary>
@@ -31,9 +33,12 @@ internal interface ITrainingProvider
     Task CreateDestinationAsync(SubmissionPlan plan, CancellationToken cancellationToken);
 
     /// <summary>Asks for the run, once. Never repeats the request by itself and never throws for what the provider answered.</summary>
-    Task<SubmissionOutcome> SubmitAsync(SubmissionPlan plan, Uri? webhook, TimeSpan deadline, CancellationToken cancellationToken);
+    Task<SubmissionOutcome> SubmitAsync(SubmissionPlan plan, Uri? webhook, TimeSpan timeout, CancellationToken cancellationToken);
 
-    /// <summary>Reads the whole list, back to well before the time at which the run was first asked for, for the run of this name, or of whatever name that was made from this input.</summary>
+    /// <summary>
+    /// Reads the whole list, back to well before the time at which the run was first asked for, for the run of this name, or of whatever name
+    /// that was made from this input.
+    /// </summary>
     Task<RunSearch> FindAsync(string inputId, string? runId, DateTimeOffset askedAt, CancellationToken cancellationToken);
 
     /// <summary>Reads a run; null when the provider does not know it.</summary>
@@ -47,9 +52,6 @@ internal interface ITrainingProvider
 
     /// <summary>Opens a finished run's artifact after checking that it lies where this provider keeps artifacts.</summary>
     Task<HttpResponseMessage> OpenArtifactAsync(Uri location, CancellationToken cancellationToken);
-
-    /// <summary>Whether a delivery was signed by the provider, and recently.</summary>
-    ValueTask<WebhookVerdict> VerifyWebhookAsync(WebhookDelivery delivery, CancellationToken cancellationToken);
 }
 
 /// <summary>What a provider can do.</summary>
@@ -83,22 +85,6 @@ internal sealed record ParameterDescription(string Name, string Type, object? De
 /// <summary>The interval in which cost and time of a training will lie.</summary>
 internal sealed record TrainingEstimate(decimal MinDollars, decimal MaxDollars, TimeSpan MinTime, TimeSpan MaxTime);
 
-/// <summary>What is to be trained, in the product's words.</summary>
-internal sealed record TrainingParameters
-{
-    public string? Trainer { get; init; }
-
-    public required int Steps { get; init; }
-
-    public required int Rank { get; init; }
-
-    public double? LearningRate { get; init; }
-
-    public required string Resolution { get; init; }
-
-    public required string TriggerWord { get; init; }
-}
-
 /// <summary>Where a dataset can be read from, as often as needed.</summary>
 internal sealed record DatasetSource(Func<CancellationToken, Task<Stream>> OpenAsync, long Bytes, string Sha256, string FileName);
 
@@ -108,7 +94,7 @@ internal sealed record ProviderInput(string Id, Uri Location);
 /// <summary>Everything that the one unsafe request needs.</summary>
 internal sealed record SubmissionPlan(string Destination, string Trainer, string TrainerVersion, TrainingParameters Parameters, ProviderInput Input);
 
-/// <summary>What the unsafe request came to.</summary>
+/// <summary>The outcome of the unsafe request.</summary>
 internal abstract record SubmissionOutcome
 {
     private SubmissionOutcome()
@@ -181,15 +167,3 @@ internal sealed record ProviderRun
 
 /// <summary>How far a run's own log says it is.</summary>
 internal sealed record TrainingProgress(int Step, int Steps, TimeSpan? Remaining, string? Rate, string? Loss);
-
-/// <summary>A webhook as it arrived.</summary>
-internal sealed record WebhookDelivery(string? Id, string? Timestamp, string? Signature, ReadOnlyMemory<byte> Body);
-
-/// <summary>What came of checking a webhook.</summary>
-internal enum WebhookVerdict
-{
-    Genuine,
-    Malformed,
-    Stale,
-    Forged,
-}

@@ -1,6 +1,6 @@
 namespace Flurrty.TrainingService.Providers;
 
-/// <summary>What the last check of a provider's credential came to.</summary>
+/// <summary>The result of the last check of a provider's credential.</summary>
 internal enum AccessState
 {
     Unchecked,
@@ -10,7 +10,7 @@ internal enum AccessState
 }
 
 /// <summary>Whether a provider lets us in.</summary>
-/// <param name="State">What the last check came to.</param>
+/// <param name="State">The result of the last check.</param>
 /// <param name="Detail">Whose account it is, or why not; never a secret.</param>
 internal sealed record ProviderAccess(AccessState State, string Detail)
 {

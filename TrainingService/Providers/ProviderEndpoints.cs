@@ -1,3 +1,5 @@
+using Flurrty.TrainingService.Jobs;
+using Flurrty.TrainingService.Webhooks;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Flurrty.TrainingService.Providers;
@@ -23,7 +25,7 @@ internal sealed record ProviderReason(string Code, string Detail);
 /// <summary>What can be chosen, and what it takes.</summary>
 internal static class ProviderEndpoints
 {
-    public static IEndpointRouteBuilder MapProviders(this IEndpointRouteBuilder routes)
+    public static IEndpointRouteBuilder MapProviderList(this IEndpointRouteBuilder routes)
     {
         routes.MapGet("/api/providers", List)
             .WithName("ListProviders")
@@ -32,7 +34,7 @@ internal static class ProviderEndpoints
         return routes;
     }
 
-    private static Ok<ProviderList> List(IEnumerable<ITrainingProvider> providers, AccessChecks access, Webhooks.PublicUrl publicUrl) =>
+    private static Ok<ProviderList> List(IEnumerable<ITrainingProvider> providers, AccessChecks access, PublicUrl publicUrl) =>
         TypedResults.Ok(new ProviderList([.. providers.Select(provider => View(provider, access.Of(provider.Name), publicUrl.Works))]));
 
     private static ProviderView View(ITrainingProvider provider, ProviderAccess access, bool webhooks)

@@ -1,3 +1,5 @@
+using Flurrty.TrainingService.Jobs;
+
 namespace Flurrty.TrainingService.Providers;
 
 /// <summary>A provider refused, failed or could not be reached. The message holds the provider's own words, never a secret.</summary>

@@ -27,7 +27,7 @@ internal sealed partial class PublicUrl(
     /// <summary>Whether it was seen to work.</summary>
     public bool Works => _works;
 
-    /// <summary>Whether it works, after its first try, which has a deadline.</summary>
+    /// <summary>Whether it works, after its first try, which has a timeout.</summary>
     public async ValueTask<bool> WorksAfterFirstTryAsync(CancellationToken cancellationToken)
     {
         await _first.Task.WaitAsync(cancellationToken);
@@ -52,13 +52,13 @@ internal sealed partial class PublicUrl(
         {
             var fault = await TryAsync(alive, token);
             token.ThrowIfCancellationRequested();
-            var isPatient = time.GetElapsedTime(started) < options.Value.Patience;
+            var isStarting = time.GetElapsedTime(started) < options.Value.StartTimeout;
             if (fault is null && !_works)
             {
                 Log.Works(logger, url);
                 told = null;
             }
-            else if (fault is not null && (fault.Lasts || !isPatient) && !string.Equals(fault.What, told, StringComparison.Ordinal))
+            else if (fault is not null && (fault.Lasts || !isStarting) && !string.Equals(fault.What, told, StringComparison.Ordinal))
             {
                 Log.Fails(logger, url, fault.What, fault.Remedy);
                 told = fault.What;
@@ -67,14 +67,14 @@ internal sealed partial class PublicUrl(
             _works = fault is null;
             _first.TrySetResult();
             var wait = fault is null ? options.Value.Recheck : pause;
-            pause = fault is null || isPatient ? options.Value.Pause : pause * 2 < options.Value.LongestPause ? pause * 2 : options.Value.LongestPause;
+            pause = fault is null || isStarting ? options.Value.Pause : pause * 2 < options.Value.MaxPause ? pause * 2 : options.Value.MaxPause;
             await Task.Delay(wait, time, token);
         }
     }
 
     private async Task<Fault?> TryAsync(Uri alive, CancellationToken stoppingToken)
     {
-        using var late = new CancellationTokenSource(options.Value.Deadline, time);
+        using var late = new CancellationTokenSource(options.Value.Timeout, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, stoppingToken);
         try
         {
@@ -95,7 +95,8 @@ internal sealed partial class PublicUrl(
         }
         catch (OperationCanceledException)
         {
-            return new Fault($"does not answer within {options.Value.Deadline.TotalSeconds:0.#} s", "Check the firewall, the tunnel and that the gateway runs", Lasts: false);
+            return new Fault(
+                $"does not answer within {options.Value.Timeout.TotalSeconds:0.#} s", "Check the firewall, the tunnel and that the gateway runs", Lasts: false);
         }
         catch (Exception unexpected)
         {
@@ -112,10 +113,14 @@ internal sealed partial class PublicUrl(
             "Providers follow no redirects: give the address where it ends, and let /webhooks/ through without signing in",
             Lasts: true),
         401 or 403 or 407 => new Fault(
-            $"asks the caller to sign in ({(int)response.StatusCode})", "Let /webhooks/ and /alive through: webhooks are signed, and providers cannot sign in", Lasts: true),
+            $"asks the caller to sign in ({(int)response.StatusCode})",
+            "Let /webhooks/ and /alive through: webhooks are signed, and providers cannot sign in",
+            Lasts: true),
         200 when IsPlain(response) && string.Equals(start, AliveAnswer, StringComparison.Ordinal) => null,
         200 => new Fault(
-            "is answered by something else than the gateway, such as a page to sign in or a tunnel's warning", "Let /webhooks/ and /alive through to the gateway", Lasts: true),
+            "is answered by something else than the gateway, such as a page to sign in or a tunnel's warning",
+            "Let /webhooks/ and /alive through to the gateway",
+            Lasts: true),
         404 => new Fault("is answered, but not by the gateway (404)", "Give the address under which the gateway's own paths begin", Lasts: false),
         var status => new Fault($"answers {status}", "Check the proxy or tunnel in front of the gateway, and that the gateway runs", Lasts: false),
     };

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
-using Flurrty.TrainingService.Providers;
 
 namespace Flurrty.TrainingService.Webhooks;
 
@@ -10,11 +9,16 @@ internal static class StandardWebhook
 {
     private const string SecretPrefix = "whsec_";
     private const string SignaturePrefix = "v1,";
-    private const int LongestHeader = 4096;
+    private const int MaxHeaderLength = 4096;
 
     public static WebhookVerdict Verify(WebhookDelivery delivery, string secret, DateTimeOffset now, TimeSpan tolerance)
     {
-        if (delivery is not { Id: { Length: > 0 and <= 256 } id, Timestamp: { Length: > 0 and <= 20 } timestamp, Signature: { Length: > 0 and <= LongestHeader } signatures }
+        if (delivery is not
+            {
+                Id: { Length: > 0 and <= 256 } id,
+                Timestamp: { Length: > 0 and <= 20 } timestamp,
+                Signature: { Length: > 0 and <= MaxHeaderLength } signatures,
+            }
             || !long.TryParse(timestamp, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
             || seconds > 253402300799)
         {

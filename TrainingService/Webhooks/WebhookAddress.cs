@@ -1,4 +1,3 @@
-using Flurrty.TrainingService.Providers;
 using Microsoft.Extensions.Options;
 
 namespace Flurrty.TrainingService.Webhooks;
@@ -9,7 +8,7 @@ internal sealed class WebhookOptions
     public Uri? PublicBaseUrl { get; set; }
 }
 
-internal sealed class WebhookOptionsRules(IEnumerable<LiveProvider> live) : IValidateOptions<WebhookOptions>
+internal sealed class WebhookOptionsRules : IValidateOptions<WebhookOptions>
 {
     public ValidateOptionsResult Validate(string? name, WebhookOptions options)
     {
@@ -23,26 +22,9 @@ internal sealed class WebhookOptionsRules(IEnumerable<LiveProvider> live) : IVal
             return ValidateOptionsResult.Fail("PublicBaseUrl must be an absolute http or https URL.");
         }
 
-        var errors = new List<string>();
-        if (url.UserInfo.Length > 0 || url.Query.Length > 0 || url.Fragment.Length > 0)
-        {
-            errors.Add("PublicBaseUrl must hold neither user info nor a query.");
-        }
-
-        if (live.Any())
-        {
-            if (url.Scheme is not "https")
-            {
-                errors.Add("PublicBaseUrl must be https: a live provider sends its webhooks nowhere else.");
-            }
-
-            if (url.IsLoopback)
-            {
-                errors.Add("PublicBaseUrl must not be this machine's own: a live provider cannot reach it. Leave it empty to go without webhooks.");
-            }
-        }
-
-        return errors.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);
+        return url.UserInfo.Length > 0 || url.Query.Length > 0 || url.Fragment.Length > 0
+            ? ValidateOptionsResult.Fail("PublicBaseUrl must hold neither user info nor a query.")
+            : ValidateOptionsResult.Success;
     }
 }
 
@@ -51,6 +33,6 @@ internal sealed class WebhookAddress(IOptions<WebhookOptions> options)
 {
     private readonly Uri? _base = options.Value.PublicBaseUrl is { } url ? new Uri(url.AbsoluteUri.TrimEnd('/') + "/") : null;
 
-    public Uri ForReplicate(WebhookToken token) =>
-        new(_base ?? throw new InvalidOperationException("There is no PublicBaseUrl."), $"webhooks/replicate/{token.Text}");
+    public Uri For(string provider, WebhookToken token) =>
+        new(_base ?? throw new InvalidOperationException("There is no PublicBaseUrl."), $"webhooks/{provider}/{token.Text}");
 }

@@ -4,7 +4,7 @@ namespace Flurrty.TrainingService.Webhooks;
 
 internal static class WebhookServices
 {
-    /// <summary>Adds the addresses that providers are given.</summary>
+    /// <summary>Adds the addresses that providers are given, and what receives their calls.</summary>
     public static void AddWebhooks(this IHostApplicationBuilder builder)
     {
         builder.Services.AddOptions<WebhookOptions>()
@@ -26,6 +26,7 @@ internal static class WebhookServices
             .ConfigureAdditionalHttpMessageHandlers(static (handlers, _) => handlers.Clear())
             .RemoveAllLoggers();
         builder.Services.AddSingleton<WebhookSlots>();
+        builder.Services.AddScoped<WebhookReceiver>();
         builder.Services.AddSingleton<PublicUrl>();
         builder.Services.AddHostedService(static services => services.GetRequiredService<PublicUrl>());
     }

@@ -2,7 +2,9 @@ using System.Threading.RateLimiting;
 
 namespace Flurrty.TrainingService.Webhooks;
 
-/// <summary>Bounds the bodies of webhooks that are held in memory at once. No job takes more than its share, so that slow bodies for one hold up no other.</summary>
+/// <summary>
+/// Bounds the bodies of webhooks that are held in memory at once. No job takes more than its share, so that slow bodies for one hold up no other.
+/// </summary>
 internal sealed class WebhookSlots : IDisposable
 {
     private const int ForOneJob = 2;

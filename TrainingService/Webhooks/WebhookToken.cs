@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 
 namespace Flurrty.TrainingService.Webhooks;
 
-/// <summary>The opaque part of a webhook's URL. Whoever knows it may knock; only its hash is kept.</summary>
+/// <summary>The opaque part of a webhook's URL. Whoever knows it can deliver; only its hash is stored.</summary>
 internal sealed class WebhookToken
 {
     private const int Bytes = 32;

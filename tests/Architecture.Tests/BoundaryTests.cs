@@ -87,6 +87,26 @@ public sealed class BoundaryTests
         Assert.All(routing, type => Assert.DoesNotContain(Dependencies.Of(type), used => used.Namespace == Accounts));
     }
 
+    [Fact]
+    public void Provider_IsNamedInItsOwnFolderAndWhereProvidersAreListed()
+    {
+        var code = SourceTree.Files
+            .Where(path => path.StartsWith("TrainingService/", StringComparison.Ordinal) && path.EndsWith(".cs", StringComparison.Ordinal))
+            .Where(path => !path.Contains("/Migrations/", StringComparison.Ordinal))
+            .ToArray();
+        var providers = code.Where(path => path.StartsWith("TrainingService/Providers/", StringComparison.Ordinal))
+            .Select(path => path.Split('/'))
+            .Where(parts => parts.Length > 3)
+            .Select(parts => parts[2])
+            .Distinct(StringComparer.Ordinal)
+            .ToArray();
+        Assert.NotEmpty(providers);
+        Assert.All(providers, provider => Assert.Equal(
+            ["TrainingService/Providers/ProviderServices.cs"],
+            code.Where(path => !path.StartsWith($"TrainingService/Providers/{provider}/", StringComparison.Ordinal))
+                .Where(path => SourceTree.Read(path).Contains(provider, StringComparison.OrdinalIgnoreCase))));
+    }
+
     private static IReadOnlyList<string> ReferencesOf(string project) =>
     [
         .. XDocument.Parse(SourceTree.Read(project)).Descendants()

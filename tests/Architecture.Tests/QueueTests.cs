@@ -14,7 +14,7 @@ public sealed class QueueTests
     private static readonly (string Assembly, string Type, string Method)[] Services =
     [
         ("UploadService", "UploadServiceExtensions", "AddDatasets"),
-        ("TrainingService", "Jobs.JobServices", "AddJobs"),
+        ("TrainingService", "Trainings.TrainingServices", "AddTrainings"),
         ("RegistryService", "Versions.VersionServices", "AddVersions"),
     ];
 

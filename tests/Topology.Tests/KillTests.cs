@@ -134,7 +134,7 @@ public sealed partial class KillTests(KillTests.Shared shared) : IClassFixture<K
 
                 // Times that an operator may set: the rules stay, the waits are shorter than a person's patience with a test.
                 training
-                    .WithEnvironment("Driving__PostDeadline", "00:00:06")
+                    .WithEnvironment("Driving__PostTimeout", "00:00:06")
                     .WithEnvironment("Driving__PostLease", "00:00:15")
                     .WithEnvironment("Driving__UnknownWait", "00:00:06")
                     .WithEnvironment("Driving__Lease", "00:00:05");

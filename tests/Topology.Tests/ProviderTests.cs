@@ -86,11 +86,11 @@ public sealed class ProviderTests(ProviderTests.Shared shared) : IClassFixture<P
         public async Task InitializeAsync() => Topology = await RunningTopology.StartAsync(builder =>
         {
             builder.CreateResourceBuilder((ProjectResource)builder.Resources.Single(static resource => resource.Name == "training"))
-                .WithEnvironment("Driving__PostDeadline", "00:00:06")
+                .WithEnvironment("Driving__PostTimeout", "00:00:06")
                 .WithEnvironment("Driving__PostLease", "00:00:15")
                 .WithEnvironment("Driving__UnknownWait", "00:00:06")
                 .WithEnvironment("Driving__AccessPause", "00:00:01")
-                .WithEnvironment("Driving__AccessDeadline", "00:00:03");
+                .WithEnvironment("Driving__AccessTimeout", "00:00:03");
             return Task.CompletedTask;
         });
 

@@ -494,13 +494,13 @@ namespace Flurrty.TrainingService.Persistence.Migrations
                                 .HasColumnType("integer")
                                 .HasColumnName("failures_missing");
 
-                            b1.Property<int>("Passing")
-                                .HasColumnType("integer")
-                                .HasColumnName("failures_passing");
-
                             b1.Property<int>("Throttled")
                                 .HasColumnType("integer")
                                 .HasColumnName("failures_throttled");
+
+                            b1.Property<int>("Transient")
+                                .HasColumnType("integer")
+                                .HasColumnName("failures_passing");
                         });
 
                     b.HasKey("Id")

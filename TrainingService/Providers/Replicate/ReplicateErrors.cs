@@ -2,13 +2,14 @@ using System.Globalization;
 using System.Net;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using Flurrty.TrainingService.Jobs;
 
 namespace Flurrty.TrainingService.Providers.Replicate;
 
 /// <summary>Turns Replicate's refusals and the network's failures into the closed categories.</summary>
 internal static partial class ReplicateErrors
 {
-    private const int LongestDetail = 300;
+    private const int MaxDetailLength = 300;
 
     public static ProviderException FromAnswer(HttpStatusCode status, TimeSpan? retryAfter, ReadOnlySpan<byte> body)
     {
@@ -64,7 +65,7 @@ internal static partial class ReplicateErrors
         {
             var problem = JsonSerializer.Deserialize(body, ReplicateJson.Default.ReplicateProblem);
             var text = problem?.Detail ?? problem?.Title;
-            return text is { Length: > LongestDetail } ? text[..LongestDetail] : text;
+            return text is { Length: > MaxDetailLength } ? text[..MaxDetailLength] : text;
         }
         catch (JsonException)
         {

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Flurrty.TrainingService.Jobs;
 using Microsoft.Extensions.Options;
 
 namespace Flurrty.TrainingService.Providers.Replicate;
@@ -40,7 +41,7 @@ internal sealed class ReplicateOptions
 
     /// <summary>A longer wait than this is left to the caller, who does not hold a slot meanwhile.</summary>
     [Range(typeof(TimeSpan), "00:00:00.001", "00:01:00")]
-    public TimeSpan LongestPause { get; set; } = TimeSpan.FromSeconds(5);
+    public TimeSpan MaxPause { get; set; } = TimeSpan.FromSeconds(5);
 
     [Range(typeof(TimeSpan), "00:00:00.1", "00:05:00")]
     public TimeSpan RequestTimeout { get; set; } = TimeSpan.FromSeconds(20);
@@ -48,7 +49,7 @@ internal sealed class ReplicateOptions
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00")]
     public TimeSpan UploadTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>The longest answer that is read. Logs can be many megabytes.</summary>
+    /// <summary>The limit of an answer that is read. Logs can be many megabytes.</summary>
     [Range(1024, 256 * 1024 * 1024)]
     public int MaxAnswerBytes { get; set; } = 32 * 1024 * 1024;
 
@@ -93,7 +94,8 @@ internal sealed class ReplicateOptionsRules : IValidateOptions<ReplicateOptions>
         }
         else if (mode == ProviderMode.Sandbox && IsReplicate(options.BaseUrl.Host))
         {
-            errors.Add("Replicate:BaseUrl is the real Replicate, but Replicate:Mode is sandbox. The mode decides the address: set live, or the Sandbox's address.");
+            errors.Add(
+                "Replicate:BaseUrl is the real Replicate, but Replicate:Mode is sandbox. The mode decides the address: set live, or the Sandbox's address.");
         }
 
         foreach (var host in options.DeliveryHosts)

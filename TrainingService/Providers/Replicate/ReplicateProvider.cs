@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using Flurrty.TrainingService.Jobs;
 using Microsoft.Extensions.Options;
 
 namespace Flurrty.TrainingService.Providers.Replicate;
@@ -8,7 +9,7 @@ namespace Flurrty.TrainingService.Providers.Replicate;
 /// <summary>Trains with ostris/flux-dev-lora-trainer on Replicate.</summary>
 internal sealed class ReplicateProvider(
     ReplicateClient client,
-    ReplicateWebhookSecret webhookSecret,
+    ReplicateArtifacts artifacts,
     Installation installation,
     IOptions<ReplicateOptions> options,
     TimeProvider time) : ITrainingProvider
@@ -60,9 +61,9 @@ internal sealed class ReplicateProvider(
     public TrainingEstimate Estimate(TrainingParameters parameters)
     {
         // 1000 steps take about 20 minutes with the standard resolutions, of which some minutes are the model's loading.
-        var least = TimeSpan.FromSeconds(120 + (parameters.Steps * 0.6));
-        var most = TimeSpan.FromSeconds(300 + (parameters.Steps * 1.3));
-        return new TrainingEstimate(Price(least), Price(most), least, most);
+        var min = TimeSpan.FromSeconds(120 + (parameters.Steps * 0.6));
+        var max = TimeSpan.FromSeconds(300 + (parameters.Steps * 1.3));
+        return new TrainingEstimate(Price(min), Price(max), min, max);
 
         decimal Price(TimeSpan run) => decimal.Round((decimal)run.TotalSeconds * _options.DollarsPerSecond, 2);
     }
@@ -131,7 +132,7 @@ internal sealed class ReplicateProvider(
         Remember(plan.Destination);
     }
 
-    public Task<SubmissionOutcome> SubmitAsync(SubmissionPlan plan, Uri? webhook, TimeSpan deadline, CancellationToken cancellationToken)
+    public Task<SubmissionOutcome> SubmitAsync(SubmissionPlan plan, Uri? webhook, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var parameters = plan.Parameters;
         var body = new ReplicateTrainingRequest(
@@ -147,7 +148,7 @@ internal sealed class ReplicateProvider(
                 Autocaption: true),
             webhook?.AbsoluteUri,
             webhook is null ? null : ["start", "completed"]);
-        return client.CreateTrainingAsync(plan.Trainer, plan.TrainerVersion, body, deadline, cancellationToken);
+        return client.CreateTrainingAsync(plan.Trainer, plan.TrainerVersion, body, timeout, cancellationToken);
     }
 
     public async Task<RunSearch> FindAsync(string inputId, string? runId, DateTimeOffset askedAt, CancellationToken cancellationToken)
@@ -155,7 +156,8 @@ internal sealed class ReplicateProvider(
         var cannotTell = false;
         await foreach (var training in client.ListTrainingsAsync(cancellationToken))
         {
-            if (training.Id is { Length: > 0 } && (runId is null ? WasMadeFrom(training, inputId) : string.Equals(training.Id, runId, StringComparison.Ordinal)))
+            if (training.Id is { Length: > 0 }
+                && (runId is null ? WasMadeFrom(training, inputId) : string.Equals(training.Id, runId, StringComparison.Ordinal)))
             {
                 // The list leaves the log out; the run is read by itself.
                 return new RunSearch(await LookAsync(training.Id, cancellationToken) ?? ToRun(training));
@@ -200,10 +202,7 @@ internal sealed class ReplicateProvider(
     public Task RevokeInputAsync(string inputId, CancellationToken cancellationToken) => client.DeleteFileAsync(inputId, cancellationToken);
 
     public Task<HttpResponseMessage> OpenArtifactAsync(Uri location, CancellationToken cancellationToken) =>
-        client.OpenArtifactAsync(location, cancellationToken);
-
-    public ValueTask<WebhookVerdict> VerifyWebhookAsync(WebhookDelivery delivery, CancellationToken cancellationToken) =>
-        webhookSecret.VerifyAsync(delivery, cancellationToken);
+        artifacts.OpenAsync(location, cancellationToken);
 
     /// <summary>Reads a training in the product's words. An unknown status counts as running: the next look will know more.</summary>
     public static ProviderRun ToRun(ReplicateTraining training)
@@ -250,7 +249,7 @@ internal sealed class ReplicateProvider(
             ? field.GetString()
             : null;
 
-    /// <summary>Replicate removes a run's data some time after its end: the entry stays, marked, with an input of nothing.</summary>
+    /// <summary>Replicate removes a run's data some time after its end: the entry stays, marked, with an empty input.</summary>
     private static bool HidesItsInput(ReplicateTraining training) =>
         training.DataRemoved is true
         || training.Input is not { ValueKind: JsonValueKind.Object } input

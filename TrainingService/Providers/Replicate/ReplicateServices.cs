@@ -1,3 +1,4 @@
+using Flurrty.TrainingService.Jobs;
 using Microsoft.Extensions.Options;
 
 namespace Flurrty.TrainingService.Providers.Replicate;
@@ -31,7 +32,7 @@ internal static class ReplicateServices
             services.AddSingleton(new LiveProvider(ReplicateProvider.ProviderName));
         }
 
-        services.AddBareClient(ReplicateClient.ApiClient, static () => new SocketsHttpHandler
+        services.AddBareClient(ReplicateTransport.ApiClient, static () => new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
             UseCookies = false,
@@ -46,7 +47,7 @@ internal static class ReplicateServices
             // A pooled connection may be found closed, and the handler would send the request once more.
             PooledConnectionLifetime = TimeSpan.Zero,
         });
-        services.AddBareClient(ReplicateClient.DeliveryClient, static () => new SocketsHttpHandler
+        services.AddBareClient(ReplicateArtifacts.DeliveryClient, static () => new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
             UseCookies = false,
@@ -55,12 +56,17 @@ internal static class ReplicateServices
             // The path of an artifact is a capability; without a propagator the handler makes no span that would show it.
             ActivityHeadersPropagator = null,
         });
+        services.AddSingleton<ReplicateTransport>();
         services.AddSingleton<ReplicateClient>();
+        services.AddSingleton<ReplicateArtifacts>();
         services.AddSingleton<ReplicateWebhookSecret>();
         services.AddSingleton<ITrainingProvider, ReplicateProvider>();
     }
 
-    /// <summary>Without the default handlers: what is repeated here is decided here, and deadlines too.</summary>
+    /// <summary>Maps what Replicate calls.</summary>
+    public static void MapReplicate(this IEndpointRouteBuilder routes) => routes.MapReplicateWebhooks();
+
+    /// <summary>Without the default handlers: what is repeated here is decided here, and timeouts too.</summary>
     private static void AddBareClient(this IServiceCollection services, string name, Func<SocketsHttpHandler> handler) =>
         services.AddHttpClient(name, static client => client.Timeout = Timeout.InfiniteTimeSpan)
             .ConfigurePrimaryHttpMessageHandler(handler)

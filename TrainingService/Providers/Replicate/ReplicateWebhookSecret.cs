@@ -7,7 +7,7 @@ namespace Flurrty.TrainingService.Providers.Replicate;
 internal sealed class ReplicateWebhookSecret(ReplicateClient client, IOptions<ReplicateOptions> options, TimeProvider time) : IDisposable
 {
     /// <summary>A stream of forged deliveries must not become a stream of requests to Replicate.</summary>
-    private static readonly TimeSpan LeastTimeBetweenReads = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan MinReadInterval = TimeSpan.FromSeconds(5);
 
     private readonly SemaphoreSlim _reading = new(1, 1);
     private string? _secret;
@@ -15,15 +15,22 @@ internal sealed class ReplicateWebhookSecret(ReplicateClient client, IOptions<Re
 
     public async ValueTask<WebhookVerdict> VerifyAsync(WebhookDelivery delivery, CancellationToken cancellationToken)
     {
-        var secret = _secret ?? await ReadAsync(known: null, cancellationToken);
-        var verdict = Check(secret);
-        if (verdict == WebhookVerdict.Forged && await ReadAsync(secret, cancellationToken) is { } newer
-            && !string.Equals(newer, secret, StringComparison.Ordinal))
+        try
         {
-            verdict = Check(newer);
-        }
+            var secret = _secret ?? await ReadAsync(known: null, cancellationToken);
+            var verdict = Check(secret);
+            if (verdict == WebhookVerdict.Forged && await ReadAsync(secret, cancellationToken) is { } newer
+                && !string.Equals(newer, secret, StringComparison.Ordinal))
+            {
+                verdict = Check(newer);
+            }
 
-        return verdict;
+            return verdict;
+        }
+        catch (ProviderException)
+        {
+            return WebhookVerdict.Unverifiable;
+        }
 
         WebhookVerdict Check(string? key) => key is null
             ? WebhookVerdict.Forged
@@ -40,7 +47,7 @@ internal sealed class ReplicateWebhookSecret(ReplicateClient client, IOptions<Re
             if (_secret is not null)
             {
                 if (!string.Equals(_secret, known, StringComparison.Ordinal)
-                    || (_readAgainAt is { } last && time.GetElapsedTime(last) < LeastTimeBetweenReads))
+                    || (_readAgainAt is { } last && time.GetElapsedTime(last) < MinReadInterval))
                 {
                     return _secret;
                 }

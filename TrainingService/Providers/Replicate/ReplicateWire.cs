@@ -27,7 +27,9 @@ internal sealed record ReplicateTrainingRequest(
     string? Webhook,
     IReadOnlyList<string>? WebhookEventsFilter);
 
-/// <summary>The arguments of ostris/flux-dev-lora-trainer that this product sets. Its own push to a hub is never among them: it makes the repository public.</summary>
+/// <summary>
+/// The arguments of ostris/flux-dev-lora-trainer that this product sets. Its own push to a hub is never among them: it makes the repository public.
+/// </summary>
 internal sealed record ReplicateTrainerInput(
     string InputImages,
     string TriggerWord,

@@ -78,7 +78,8 @@ internal static partial class TrainingLog
     }
 
     [GeneratedRegex(
-        @"flux_train_replicate:\s+\d+%\|[^|]*\|\s*(?<step>\d+)/(?<steps>\d+)\s+\[[^<\]]*<(?<left>[^,\]]*),\s*(?<rate>[^,\]]+)(,\s*lr:\s*\S+\s+loss:\s*(?<loss>[^\s\]]+))?",
+        @"flux_train_replicate:\s+\d+%\|[^|]*\|\s*(?<step>\d+)/(?<steps>\d+)\s+"
+        + @"\[[^<\]]*<(?<left>[^,\]]*),\s*(?<rate>[^,\]]+)(,\s*lr:\s*\S+\s+loss:\s*(?<loss>[^\s\]]+))?",
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
         matchTimeoutMilliseconds: 1000)]
     private static partial Regex Bar();

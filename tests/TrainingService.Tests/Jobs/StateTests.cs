@@ -75,6 +75,44 @@ public sealed class StateTests
     }
 
     [Fact]
+    public void Retry_OfEachAttempt_GoesOnWhereNothingIsBoughtTwice()
+    {
+        var expected = Enum.GetValues<AttemptState>().ToDictionary(static state => state, static state => state switch
+        {
+            AttemptState.Running => JobState.Queued,
+            AttemptState.Posting or AttemptState.Unknown => JobState.NeedsReview,
+            AttemptState.Succeeded => JobState.Collecting,
+            _ => JobState.Accepted,
+        });
+
+        Assert.Equal(JobState.Accepted, Transitions.OnRetry(last: null, isSpent: false));
+        Assert.Equal(JobState.Accepted, Transitions.OnRetry(AttemptState.Succeeded, isSpent: true));
+        Assert.All(expected, static pair => Assert.Equal(pair.Value, Transitions.OnRetry(pair.Key, isSpent: false)));
+        Assert.All(expected, static pair => Assert.True(JobState.Failed.MayBecome(pair.Value)));
+    }
+
+    [Fact]
+    public void Cancel_AtEachPlace_EndsTheJobOnlyWhereNoRunCanBe()
+    {
+        AttemptState?[] attempts = [null, .. Enum.GetValues<AttemptState>().Cast<AttemptState?>()];
+        foreach (var job in Enum.GetValues<JobState>())
+        {
+            foreach (var attempt in attempts)
+            {
+                var effect = Transitions.OnCancel(job, attempt);
+                var isSubmitting = job is JobState.Submitting or JobState.NeedsReview;
+                var mayHaveRun = isSubmitting && attempt is AttemptState.Posting or AttemptState.Unknown or AttemptState.Running;
+
+                Assert.Equal(job is JobState.Accepted or JobState.Preparing || (isSubmitting && !mayHaveRun), effect == CancelEffect.Ends);
+                Assert.Equal(
+                    job is JobState.Queued or JobState.Training || (isSubmitting && attempt == AttemptState.Running), effect == CancelEffect.StopsTheRun);
+                Assert.Equal(job is JobState.Collecting or JobState.Publishing || job.IsTerminal(), effect == CancelEffect.None);
+                Assert.True(effect != CancelEffect.Ends || job.MayBecome(JobState.Canceled));
+            }
+        }
+    }
+
+    [Fact]
     public void States_RoundTripThroughTheirTexts()
     {
         Assert.All(Enum.GetValues<JobState>(), static state => Assert.Equal(state, JobStates.Parse(state.ToText())));

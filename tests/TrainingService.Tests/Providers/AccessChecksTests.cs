@@ -84,10 +84,10 @@ public sealed class AccessChecksTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Check_NeverAnswered_IsUnreachableAtItsDeadlineAndTriedAgainUntilKnown()
+    public async Task Check_NeverAnswered_IsUnreachableAtItsTimeoutAndTriedAgainUntilKnown()
     {
         _server.Answer = RemoteServer.NeverAsync;
-        var checks = await StartAsync(deadline: "00:00:01");
+        var checks = await StartAsync(timeout: "00:00:01");
 
         var access = await checks.AfterFirstCheckAsync("replicate", CancellationToken.None);
 
@@ -106,8 +106,8 @@ public sealed class AccessChecksTests : IAsyncLifetime
 
         // The host is up, and nothing is claimed to be known.
         Assert.Equal(ProviderAccess.Unchecked, checks.Of("replicate"));
-        using var impatient = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => checks.AfterFirstCheckAsync("replicate", impatient.Token));
+        using var late = new CancellationTokenSource(TimeSpan.FromMilliseconds(50));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => checks.AfterFirstCheckAsync("replicate", late.Token));
     }
 
     private static Task AcceptAsync(HttpContext context) => AnswerAsync(context, 200, """{"type":"user","username":"someone"}""");
@@ -119,7 +119,7 @@ public sealed class AccessChecksTests : IAsyncLifetime
         return context.Response.WriteAsync(body);
     }
 
-    private async Task<AccessChecks> StartAsync(Uri? address = null, string deadline = "00:02:00")
+    private async Task<AccessChecks> StartAsync(Uri? address = null, string timeout = "00:02:00")
     {
         var builder = Host.CreateApplicationBuilder();
         builder.Configuration["Installation:Id"] = Guid.NewGuid().ToString();
@@ -127,13 +127,12 @@ public sealed class AccessChecksTests : IAsyncLifetime
         builder.Configuration["Replicate:BaseUrl"] = new Uri(address ?? _server.Address, "/v1").ToString();
         builder.Configuration["Replicate:ApiToken"] = Token;
         builder.Configuration["Replicate:FirstPause"] = "00:00:00.01";
-        builder.Configuration["AccessChecks:Deadline"] = deadline;
+        builder.Configuration["AccessChecks:Timeout"] = timeout;
         builder.Configuration["AccessChecks:FirstPause"] = "00:00:00.02";
-        builder.Configuration["AccessChecks:LongestPause"] = "00:00:00.05";
+        builder.Configuration["AccessChecks:MaxPause"] = "00:00:00.05";
         builder.Logging.ClearProviders().AddProvider(_log);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.AddProviders();
-        Flurrty.TrainingService.Providers.Replicate.ReplicateServices.AddReplicate(builder);
         _host = builder.Build();
         await _host.StartAsync();
         return _host.Services.GetRequiredService<AccessChecks>();

@@ -1,6 +1,7 @@
 using Flurrty.TrainingService.Providers;
 using Flurrty.TrainingService.Providers.Replicate;
 using Flurrty.TrainingService.Webhooks;
+using Microsoft.Extensions.Options;
 
 namespace Flurrty.TrainingService.Tests.Providers;
 
@@ -55,11 +56,10 @@ public sealed class ProviderOptionsTests
     [InlineData("/here", false, 1)]
     public void PublicBaseUrl_WithALiveProvider_IsReachableFromOutside(string url, bool live, int errors)
     {
-        var rules = new WebhookOptionsRules(live ? [new LiveProvider("replicate")] : []);
+        IValidateOptions<WebhookOptions>[] rules = [new WebhookOptionsRules(), new LiveProviderRules(live ? [new LiveProvider("replicate")] : [])];
+        var options = new WebhookOptions { PublicBaseUrl = new Uri(url, UriKind.RelativeOrAbsolute) };
 
-        var result = rules.Validate(null, new WebhookOptions { PublicBaseUrl = new Uri(url, UriKind.RelativeOrAbsolute) });
-
-        Assert.Equal(errors, result.Failures?.Count() ?? 0);
+        Assert.Equal(errors, rules.Sum(rule => rule.Validate(null, options).Failures?.Count() ?? 0));
     }
 
     private static IReadOnlyList<string> Errors(string? mode, string baseUrl, string token)

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using Flurrty.TrainingService.Jobs;
 using Flurrty.TrainingService.Providers;
 using Flurrty.TrainingService.Providers.Replicate;
 using Microsoft.AspNetCore.Builder;
@@ -28,6 +29,8 @@ public sealed class ReplicateClientTests : IAsyncLifetime
 
     private ReplicateClient Client => _services.GetRequiredService<ReplicateClient>();
 
+    private ReplicateArtifacts Artifacts => _services.GetRequiredService<ReplicateArtifacts>();
+
     private ITrainingProvider Provider => _services.GetRequiredService<ITrainingProvider>();
 
     public async Task InitializeAsync()
@@ -46,11 +49,10 @@ public sealed class ReplicateClientTests : IAsyncLifetime
         host.Configuration["Replicate:BaseUrl"] = new Uri(_address, "/v1").ToString();
         host.Configuration["Replicate:ApiToken"] = "r8_secret";
         host.Configuration["Replicate:FirstPause"] = "00:00:00.01";
-        host.Configuration["Replicate:LongestPause"] = "00:00:01.5";
+        host.Configuration["Replicate:MaxPause"] = "00:00:01.5";
         host.Configuration["Replicate:RequestTimeout"] = "00:00:10";
         host.Services.AddSingleton(TimeProvider.System);
         host.AddProviders();
-        host.AddReplicate();
         _services = host.Services.BuildServiceProvider();
     }
 
@@ -176,7 +178,7 @@ public sealed class ReplicateClientTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Submission_NeverAnswered_IsUnknownAtItsDeadline()
+    public async Task Submission_NeverAnswered_IsUnknownAtItsTimeout()
     {
         OnSubmission(context => Task.Delay(Timeout.Infinite, context.RequestAborted).ContinueWith(static _ => { }, TaskScheduler.Default));
 
@@ -311,7 +313,7 @@ public sealed class ReplicateClientTests : IAsyncLifetime
             return Task.CompletedTask;
         });
 
-        var problem = await Assert.ThrowsAsync<ProviderException>(() => Client.OpenArtifactAsync(new Uri(_address, "/delivery/a.tar"), CancellationToken.None));
+        var problem = await Assert.ThrowsAsync<ProviderException>(() => Artifacts.OpenAsync(new Uri(_address, "/delivery/a.tar"), CancellationToken.None));
 
         Assert.Equal(ErrorCategory.Validation, problem.Category);
     }
@@ -320,7 +322,7 @@ public sealed class ReplicateClientTests : IAsyncLifetime
     public async Task Artifact_OnAForeignHost_IsNotAskedFor()
     {
         var problem = await Assert.ThrowsAsync<ProviderException>(
-            () => Client.OpenArtifactAsync(new Uri("http://127.0.0.1:1/a.tar"), CancellationToken.None));
+            () => Artifacts.OpenAsync(new Uri("http://127.0.0.1:1/a.tar"), CancellationToken.None));
 
         Assert.Equal(ErrorCategory.Validation, problem.Category);
     }

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text;
 using Flurrty.TrainingService.Jobs;
-using Flurrty.TrainingService.Providers;
 using Flurrty.TrainingService.Providers.Replicate;
 
 namespace Flurrty.TrainingService.Tests.Providers;
@@ -27,9 +26,11 @@ public sealed class ReplicateErrorTests
 
         Assert.Equal(category, problem.Category.ToText());
         Assert.Equal(transient, problem.IsTransient);
-        var isWaitedFor = FailureCounts.KindOf(problem) == FailureKind.Access;
+        var isWaitedFor = FailureCounts.KindOf(problem.Category) == FailureKind.Access;
         Assert.Equal(status is 401 or 402 or 403, isWaitedFor);
-        Assert.Equal(code, (isWaitedFor ? Failure.AccessRefused(problem, hasRun: false) : Failure.From(problem)).Code);
+        Assert.Equal(code, (isWaitedFor
+            ? Failure.AccessRefused(problem.Category, problem.Message, hasRun: false)
+            : Failure.From(problem.Category, problem.Message)).Code);
     }
 
     [Theory]

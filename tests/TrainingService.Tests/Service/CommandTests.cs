@@ -1,7 +1,7 @@
 using System.Net;
 using Flurrty.Contracts.Training;
 using Flurrty.ServiceDefaults.Tickets;
-using Flurrty.TrainingService.Jobs;
+using Flurrty.TrainingService.Trainings;
 
 namespace Flurrty.TrainingService.Tests.Service;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Flurrty.TrainingService.Jobs;
+using Flurrty.TrainingService.Trainings;
 
 namespace Flurrty.TrainingService.Tests.Service;
 
@@ -100,7 +100,7 @@ public sealed class FaultTests(TrainingFixture fixture)
 
         // Not before the request's deadline and the wait have passed.
         var posted = attempts[0].GetProperty("posted_at").GetDateTimeOffset();
-        Assert.True(attempts[1].GetProperty("created_at").GetDateTimeOffset() - posted >= TrainingFixture.PostDeadline + TrainingFixture.UnknownWait, row.ToString());
+        Assert.True(attempts[1].GetProperty("created_at").GetDateTimeOffset() - posted >= TrainingFixture.PostTimeout + TrainingFixture.UnknownWait, row.ToString());
         Assert.Contains("needs_review", row.GetProperty("stages").EnumerateArray().Select(static stage => stage.GetString()));
         Assert.Single(await fixture.Admin.RunsAsync(job.AccountId));
     }
@@ -129,7 +129,7 @@ public sealed class FaultTests(TrainingFixture fixture)
     {
         await fixture.StopSharedAsync();
         await using var service = await fixture.StartServiceAsync(
-            ("Driving:MaxAttempts", "2"), ("Driving:PostDeadline", "00:00:01"), ("Driving:PostGrace", "00:00:01"), ("Driving:UnknownWait", "00:00:00.5"));
+            ("Driving:MaxAttempts", "2"), ("Driving:PostTimeout", "00:00:01"), ("Driving:PostGrace", "00:00:01"), ("Driving:UnknownWait", "00:00:00.5"));
         await AnswerAsync(500, "{}", count: 0);
 
         var job = await fixture.TrainAsync();
@@ -144,7 +144,7 @@ public sealed class FaultTests(TrainingFixture fixture)
     public async Task Submission_UnknownAndTheListUnreadable_EndsAsUnknownRunAndKeepsTheAttemptOpen()
     {
         await fixture.StopSharedAsync();
-        await using var service = await fixture.StartServiceAsync(("Driving:ReviewDeadline", "00:00:02"), ("Replicate:Tries", "1"));
+        await using var service = await fixture.StartServiceAsync(("Driving:ReviewTimeout", "00:00:02"), ("Replicate:Tries", "1"));
         await fixture.Admin.AddFaultAsync(new { on = "request", method = "POST", path = TrainingsPath, action = new { kind = "drop", when = "after" } });
         await fixture.Admin.AddFaultAsync(new { on = "request", method = "GET", path = "/v1/trainings", count = 0, action = new { kind = "answer", status = 500 } });
 
@@ -167,7 +167,7 @@ public sealed class FaultTests(TrainingFixture fixture)
     {
         await fixture.StopSharedAsync();
         await using var service = await fixture.StartServiceAsync(
-            ("Replicate:ApiToken", "r8_wrong_token"), ("Driving:AccessPause", "00:00:00.2"), ("Driving:AccessDeadline", "00:00:01"));
+            ("Replicate:ApiToken", "r8_wrong_token"), ("Driving:AccessPause", "00:00:00.2"), ("Driving:AccessTimeout", "00:00:01"));
 
         var job = await fixture.TrainAsync();
         var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");

@@ -51,7 +51,7 @@ public sealed class KillTests(TrainingFixture fixture)
         var runs = await fixture.Admin.RunsAsync(job.AccountId);
         Assert.Single(runs);
         Assert.Equal(runs[0].GetProperty("id").GetString(), row.GetProperty("attempts").EnumerateArray().Last().GetProperty("run_id").GetString());
-        await fixture.WaitForRestAsync(job.JobId);
+        await fixture.WaitForIdleAsync(job.JobId);
     }
 
     [Fact]
@@ -124,7 +124,7 @@ public sealed class KillTests(TrainingFixture fixture)
     {
         await fixture.StopSharedAsync();
         fixture.Surroundings.WebhookTarget = null;
-        var first = await fixture.StartServiceAsync([.. LongLeases, ("Driving:PostDeadline", "00:01:00"), ("Driving:PostGrace", "00:01:00")]);
+        var first = await fixture.StartServiceAsync([.. LongLeases, ("Driving:PostTimeout", "00:01:00"), ("Driving:PostGrace", "00:01:00")]);
         await using var _ = first;
         var fault = await fixture.Admin.AddFaultAsync(new
         {

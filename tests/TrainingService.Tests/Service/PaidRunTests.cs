@@ -92,7 +92,7 @@ public sealed class PaidRunTests(TrainingFixture fixture)
     public async Task Submission_RefusedUntilTheDeadline_FailsWithoutARun(int status, string code, string category)
     {
         await fixture.StopSharedAsync();
-        await using var service = await fixture.StartServiceAsync(("Driving:AccessPause", "00:00:00.2"), ("Driving:AccessDeadline", "00:00:01"));
+        await using var service = await fixture.StartServiceAsync(("Driving:AccessPause", "00:00:00.2"), ("Driving:AccessTimeout", "00:00:01"));
         await AnswerAsync("POST", PostPath, status, count: 0);
 
         var job = await fixture.TrainAsync();
@@ -113,7 +113,7 @@ public sealed class PaidRunTests(TrainingFixture fixture)
         var phase = TimeSpan.FromSeconds(15);
         await fixture.StopSharedAsync();
         await using var service = await fixture.StartServiceAsync(
-            ("Driving:AccessPause", "00:00:00.2"), ("Driving:QueueDeadline", $"{phase:c}"), ("Driving:RunDeadline", $"{phase:c}"), ("Driving:StopPatience", "00:00:01"));
+            ("Driving:AccessPause", "00:00:00.2"), ("Driving:QueueTimeout", $"{phase:c}"), ("Driving:RunTimeout", $"{phase:c}"), ("Driving:StopTimeout", "00:00:01"));
         await WithoutWebhooksAsync();
         await AnswerAsync("GET", RunPath, status, count: 0);
         var job = await fixture.TrainAsync();
@@ -136,7 +136,7 @@ public sealed class PaidRunTests(TrainingFixture fixture)
     public async Task Looks_RefusedUntilTheDeadline_SayThatARunIsThereAndARetryFollowsIt()
     {
         await fixture.StopSharedAsync();
-        await using var service = await fixture.StartServiceAsync(("Driving:AccessPause", "00:00:00.2"), ("Driving:AccessDeadline", "00:00:01"));
+        await using var service = await fixture.StartServiceAsync(("Driving:AccessPause", "00:00:00.2"), ("Driving:AccessTimeout", "00:00:01"));
         await WithoutWebhooksAsync();
         await AnswerAsync("GET", RunPath, 401, count: 0);
         var job = await fixture.TrainAsync();
@@ -181,12 +181,12 @@ public sealed class PaidRunTests(TrainingFixture fixture)
     public async Task Retry_OfAJobWhoseRunSucceeded_FetchesItsModelAndBuysNothing()
     {
         await fixture.StopSharedAsync();
-        await using var service = await fixture.StartServiceAsync(("Driving:CollectDeadline", "00:00:01"));
+        await using var service = await fixture.StartServiceAsync(("Driving:CollectTimeout", "00:00:01"));
         await AnswerAsync("GET", ArtifactPath, 503, count: 0);
         var job = await fixture.TrainAsync();
         var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
         Assert.Equal("model_download_failed", row.GetProperty("failure_code").GetString());
-        await fixture.WaitForRestAsync(job.JobId);
+        await fixture.WaitForIdleAsync(job.JobId);
 
         await fixture.Admin.ClearFaultsAsync();
         await fixture.RetryAsync(job);
@@ -212,7 +212,7 @@ public sealed class PaidRunTests(TrainingFixture fixture)
         var row = await fixture.WaitForAsync(job.JobId, service, "succeeded", "failed");
         Assert.Equal("model_invalid", row.GetProperty("failure_code").GetString());
         Assert.Equal(1, await HitsAsync(damaged));
-        await fixture.WaitForRestAsync(job.JobId);
+        await fixture.WaitForIdleAsync(job.JobId);
 
         await fixture.Admin.ClearFaultsAsync();
         await fixture.RetryAsync(job);
@@ -227,7 +227,7 @@ public sealed class PaidRunTests(TrainingFixture fixture)
         await fixture.StopSharedAsync();
         const string Owner = "sandbox-user-2";
         await using var service = await fixture.StartServiceAsync(
-            ("Driving:ReviewDeadline", "00:00:15"), ("Replicate:Tries", "1"), ("Replicate:ApiToken", TrainingFixture.OtherToken));
+            ("Driving:ReviewTimeout", "00:00:15"), ("Replicate:Tries", "1"), ("Replicate:ApiToken", TrainingFixture.OtherToken));
         await fixture.Admin.AddFaultAsync(new { on = "request", method = "POST", path = PostPath, action = new { kind = "drop", when = "after" } });
         await AnswerAsync("GET", ListPath, 500, count: 0);
         var job = await fixture.TrainAsync();

@@ -16,7 +16,7 @@ public sealed class ProviderModeTests(TrainingFixture fixture)
     {
         await fixture.StopSharedAsync();
         const string Wrong = "r8_wrong_token_that_no_log_shows";
-        await using var service = await fixture.StartServiceAsync(("Replicate:ApiToken", Wrong), ("Driving:AccessPause", "00:00:00.2"), ("Driving:AccessDeadline", "00:00:02"));
+        await using var service = await fixture.StartServiceAsync(("Replicate:ApiToken", Wrong), ("Driving:AccessPause", "00:00:00.2"), ("Driving:AccessTimeout", "00:00:02"));
         var uploads = await fixture.Admin.AddFaultAsync(new { on = "request", method = "POST", path = "/v1/files", count = 0, action = new { kind = "answer", status = 503 } });
 
         var job = await fixture.TrainAsync();
@@ -119,10 +119,10 @@ public sealed class ProviderModeTests(TrainingFixture fixture)
     public async Task Service_WithSeveralWrongSettings_SaysThemAllAndEnds()
     {
         await using var service = await ChildProcess.LaunchAsync("TrainingService", fixture.VariablesWith(
-            ("Replicate:Mode", "lve"), ("Installation:Id", "mine"), ("PublicUrl:Deadline", "0"), ("AccessChecks:Recheck", "0")));
+            ("Replicate:Mode", "lve"), ("Installation:Id", "mine"), ("PublicUrl:Timeout", "0"), ("AccessChecks:Recheck", "0")));
 
         Assert.NotEqual(0, await service.WaitForExitAsync(Deadline.Journey));
-        string[] names = ["Replicate:Mode", "Installation:Id", "Deadline", "Recheck"];
+        string[] names = ["Replicate:Mode", "Installation:Id", "'Timeout'", "'Recheck'"];
         await Eventually.IsTrueAsync(() => names.All(name => service.Output.Contains(name, StringComparison.Ordinal)), () => service.Output);
     }
 

@@ -9,8 +9,8 @@ using Flurrty.Messaging;
 using Flurrty.NativeInfrastructure;
 using Flurrty.ServiceDefaults.Data;
 using Flurrty.ServiceDefaults.Tickets;
-using Flurrty.TrainingService.Jobs;
 using Flurrty.TrainingService.Persistence;
+using Flurrty.TrainingService.Trainings;
 using MassTransit;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -36,7 +36,7 @@ public sealed class TrainingFixture : IAsyncLifetime
     /// <summary>Another account's at the Sandbox, for a test that leaves behind what others must not meet.</summary>
     internal const string OtherToken = "r8_other_token";
 
-    internal static readonly TimeSpan PostDeadline = TimeSpan.FromSeconds(6);
+    internal static readonly TimeSpan PostTimeout = TimeSpan.FromSeconds(6);
     internal static readonly TimeSpan UnknownWait = TimeSpan.FromSeconds(1);
 
     private readonly TicketKeys _keys = new();
@@ -150,14 +150,14 @@ public sealed class TrainingFixture : IAsyncLifetime
             ["Driving__AskDatasetEvery"] = "00:00:00.3",
             // Long enough that no process which has to wait for its core is taken for a dead one.
             ["Driving__Lease"] = "00:00:12",
-            ["Driving__PostDeadline"] = $"{PostDeadline:c}",
-            ["Driving__PostGrace"] = $"{PostDeadline:c}",
+            ["Driving__PostTimeout"] = $"{PostTimeout:c}",
+            ["Driving__PostGrace"] = $"{PostTimeout:c}",
             ["Driving__PostLease"] = "00:00:20",
             ["Driving__UnknownWait"] = $"{UnknownWait:c}",
             ["Driving__ReviewPause"] = "00:00:00.3",
             ["Driving__LookSoon"] = "00:00:01",
             ["Driving__FirstBackoff"] = "00:00:00.1",
-            ["Driving__LongestBackoff"] = "00:00:00.5",
+            ["Driving__MaxBackoff"] = "00:00:00.5",
             ["Logging__LogLevel__MassTransit"] = "None",
             ["Logging__LogLevel__Flurrty.Messaging"] = "None",
         };
@@ -249,7 +249,7 @@ public sealed class TrainingFixture : IAsyncLifetime
         state => states.Contains(state.Job.GetProperty("state").GetString(), StringComparer.Ordinal))).Job;
 
     /// <summary>Waits until nobody means to look at the job again: its driver gives it back just after its last change.</summary>
-    internal Task WaitForRestAsync(Guid jobId) => Deadline.WaitAsync(
+    internal Task WaitForIdleAsync(Guid jobId) => Deadline.WaitAsync(
         "nobody means to look at the job again", () => JobAsync(jobId), static job => job.GetProperty("next_look_at").ValueKind == JsonValueKind.Null);
 
     internal async Task<HttpResponseMessage> GetAsync(ChildProcess service, string path, Guid accountId, TicketKind kind = TicketKind.User)

@@ -49,7 +49,7 @@ public sealed class PublicUrlTests : IAsyncDisposable
     [InlineData("other", "something else than the gateway")]
     public async Task Url_BehindAWall_IsToldAtOnceAndOnlyOnce(string kind, string what)
     {
-        var url = await StartAsync(context => AnswerAsync(context, kind), patience: "01:00:00");
+        var url = await StartAsync(context => AnswerAsync(context, kind), startTimeout: "01:00:00");
 
         Assert.False(await url.WorksAfterFirstTryAsync(CancellationToken.None));
         await Eventually.IsTrueAsync(() => _server!.Requests.Count >= 3, () => _log.ToString());
@@ -66,7 +66,7 @@ public sealed class PublicUrlTests : IAsyncDisposable
     [InlineData("never", "does not answer within")]
     public async Task Url_ThatMayOnlyBeLate_IsToldAfterAWhile(string kind, string what)
     {
-        var url = await StartAsync(context => AnswerAsync(context, kind), deadline: kind is "never" ? "00:00:00.5" : "00:02:00");
+        var url = await StartAsync(context => AnswerAsync(context, kind), timeout: kind is "never" ? "00:00:00.5" : "00:02:00");
 
         Assert.False(await url.WorksAfterFirstTryAsync(CancellationToken.None));
         Assert.Contains(_log.Entries, entry => entry.EventId == Fails && entry.Text.Contains(what, StringComparison.Ordinal));
@@ -75,7 +75,7 @@ public sealed class PublicUrlTests : IAsyncDisposable
     [Fact]
     public async Task Url_WithACertificateThatNobodyVouchesFor_IsTold()
     {
-        var url = await StartAsync(static context => context.Response.WriteAsync("Healthy"), https: true, patience: "01:00:00");
+        var url = await StartAsync(static context => context.Response.WriteAsync("Healthy"), https: true, startTimeout: "01:00:00");
 
         Assert.False(await url.WorksAfterFirstTryAsync(CancellationToken.None));
         Assert.Contains(_log.Entries, static entry => entry.EventId == Fails && entry.Text.Contains("certificate", StringComparison.Ordinal));
@@ -85,7 +85,7 @@ public sealed class PublicUrlTests : IAsyncDisposable
     public async Task Url_OfAGatewayThatStartsLater_IsUsedWhenItIsThereAndNothingIsSaidBefore()
     {
         var isUp = false;
-        var url = await StartAsync(context => AnswerAsync(context, Volatile.Read(ref isUp) ? "healthy" : "502"), patience: "01:00:00");
+        var url = await StartAsync(context => AnswerAsync(context, Volatile.Read(ref isUp) ? "healthy" : "502"), startTimeout: "01:00:00");
 
         Assert.False(await url.WorksAfterFirstTryAsync(CancellationToken.None));
         Volatile.Write(ref isUp, true);
@@ -127,7 +127,7 @@ public sealed class PublicUrlTests : IAsyncDisposable
         }
     }
 
-    private async Task<PublicUrl> StartAsync(Func<HttpContext, Task> answer, string? path = "/", string patience = "00:00:00", bool https = false, string deadline = "00:02:00")
+    private async Task<PublicUrl> StartAsync(Func<HttpContext, Task> answer, string? path = "/", string startTimeout = "00:00:00", bool https = false, string timeout = "00:02:00")
     {
         _server = await RemoteServer.StartAsync(https);
         _server.Answer = context =>
@@ -137,10 +137,10 @@ public sealed class PublicUrlTests : IAsyncDisposable
         };
         var builder = Host.CreateApplicationBuilder();
         builder.Configuration["PublicBaseUrl"] = path is null ? "" : new Uri(_server.Address, path).ToString();
-        builder.Configuration["PublicUrl:Deadline"] = deadline;
+        builder.Configuration["PublicUrl:Timeout"] = timeout;
         builder.Configuration["PublicUrl:Pause"] = "00:00:00.02";
-        builder.Configuration["PublicUrl:LongestPause"] = "00:00:00.05";
-        builder.Configuration["PublicUrl:Patience"] = patience;
+        builder.Configuration["PublicUrl:MaxPause"] = "00:00:00.05";
+        builder.Configuration["PublicUrl:StartTimeout"] = startTimeout;
         builder.Logging.ClearProviders().AddProvider(_log);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.AddWebhooks();

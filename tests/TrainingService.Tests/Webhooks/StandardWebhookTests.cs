@@ -1,5 +1,4 @@
 using System.Text;
-using Flurrty.TrainingService.Providers;
 using Flurrty.TrainingService.Webhooks;
 
 namespace Flurrty.TrainingService.Tests.Webhooks;

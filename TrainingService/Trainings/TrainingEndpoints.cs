@@ -4,13 +4,13 @@ using System.Text;
 using Flurrty.ServiceDefaults.Data;
 using Flurrty.ServiceDefaults.Problems;
 using Flurrty.ServiceDefaults.Tickets;
+using Flurrty.TrainingService.Jobs;
 using Flurrty.TrainingService.Persistence;
-using Flurrty.TrainingService.Providers;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
 
-namespace Flurrty.TrainingService.Jobs;
+namespace Flurrty.TrainingService.Trainings;
 
 /// <summary>What became of a job, or stands in its way.</summary>
 /// <param name="Category">The category of the error.</param>
@@ -23,7 +23,15 @@ internal sealed record TrainingModelView(long Bytes, string Sha256, DateTimeOffs
 
 /// <summary>One job in a list.</summary>
 internal sealed record TrainingListItem(
-    Guid Id, Guid IdentityId, string State, int Progress, string? Provider, int Attempt, string? FailureCode, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt);
+    Guid Id,
+    Guid IdentityId,
+    string State,
+    int Progress,
+    string? Provider,
+    int Attempt,
+    string? FailureCode,
+    DateTimeOffset CreatedAt,
+    DateTimeOffset UpdatedAt);
 
 /// <summary>A page of jobs, newest first.</summary>
 internal sealed record TrainingList(IReadOnlyList<TrainingListItem> Items, string? NextCursor);
@@ -95,7 +103,7 @@ internal sealed record TrainingAttemptView(
 /// <summary>Trainings as their account sees them.</summary>
 internal static class TrainingEndpoints
 {
-    private const int LongestPage = 100;
+    private const int MaxPageSize = 100;
 
     public static IEndpointRouteBuilder MapTrainings(this IEndpointRouteBuilder routes)
     {
@@ -114,15 +122,16 @@ internal static class TrainingEndpoints
     private static async Task<Results<Ok<TrainingList>, ProblemHttpResult>> ListAsync(
         HttpContext context, TrainingContext db, CancellationToken cancellationToken, [FromQuery(Name = "cursor")] string? position = null, int limit = 20)
     {
-        if (limit is < 1 or > LongestPage)
+        if (limit is < 1 or > MaxPageSize)
         {
-            return Problem.Result(StatusCodes.Status400BadRequest, "limit_out_of_range", "The limit is out of range.", $"Use 1 to {LongestPage}.");
+            return Problem.Result(StatusCodes.Status400BadRequest, "limit_out_of_range", "The limit is out of range.", $"Use 1 to {MaxPageSize}.");
         }
 
         (DateTimeOffset CreatedAt, Guid Id)? cursor = null;
         if (position is not null && (cursor = Cursor.Parse(position)) is null)
         {
-            return Problem.Result(StatusCodes.Status400BadRequest, "cursor_invalid", "The cursor is not valid.", "Use the value of next_cursor from the page before.");
+            return Problem.Result(
+                StatusCodes.Status400BadRequest, "cursor_invalid", "The cursor is not valid.", "Use the value of next_cursor from the page before.");
         }
 
         var items = await db.AsAccountAsync(
@@ -172,7 +181,9 @@ internal static class TrainingEndpoints
         job.FailureCode is { } code ? new TrainingFailureView(job.FailureCategory!, code, job.FailureRetryable) : null;
 
     internal static TrainingModelView? ModelOf(Job job) =>
-        job is { ModelBytes: { } bytes, ModelSha256: { } sha256, TrainedAt: { } trainedAt } ? new TrainingModelView(bytes, sha256, trainedAt, job.ModelWarning) : null;
+        job is { ModelBytes: { } bytes, ModelSha256: { } sha256, TrainedAt: { } trainedAt }
+            ? new TrainingModelView(bytes, sha256, trainedAt, job.ModelWarning)
+            : null;
 
     private static TrainingSummary Summarize(Job job, List<Attempt> attempts, List<JobStage> stages) => new(
         job.Id,

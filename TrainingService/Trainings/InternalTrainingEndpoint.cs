@@ -1,10 +1,11 @@
 using Flurrty.ServiceDefaults.Data;
 using Flurrty.ServiceDefaults.Tickets;
+using Flurrty.TrainingService.Jobs;
 using Flurrty.TrainingService.Persistence;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 
-namespace Flurrty.TrainingService.Jobs;
+namespace Flurrty.TrainingService.Trainings;
 
 /// <summary>Where a job stands, for the service that waits for it.</summary>
 internal sealed record TrainingStateView(

@@ -1,6 +1,6 @@
 using System.Collections.Frozen;
 
-namespace Flurrty.TrainingService.Providers;
+namespace Flurrty.TrainingService.Jobs;
 
 /// <summary>Whether a provider is the real one, the Sandbox, or not there. A token says nothing about it.</summary>
 internal enum ProviderMode
@@ -26,6 +26,3 @@ internal static class ProviderModes
     /// <summary>The mode of a text; null when there is none of that name.</summary>
     public static ProviderMode? Parse(string? text) => text is not null && ByText.TryGetValue(text, out var mode) ? mode : null;
 }
-
-/// <summary>Registered for each provider that is the real one.</summary>
-internal sealed record LiveProvider(string Name);

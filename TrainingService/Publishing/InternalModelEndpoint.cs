@@ -3,11 +3,11 @@ using Flurrty.ServiceDefaults.Problems;
 using Flurrty.ServiceDefaults.Tickets;
 using Flurrty.TrainingService.Jobs;
 using Flurrty.TrainingService.Persistence;
-using Flurrty.TrainingService.Publishing;
+using Flurrty.TrainingService.Trainings;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.EntityFrameworkCore;
 
-namespace Flurrty.TrainingService.Models;
+namespace Flurrty.TrainingService.Publishing;
 
 /// <summary>Where a model can be read for a short while. The URL is a secret while it lives.</summary>
 internal sealed record ModelView(Uri Url, long Bytes, string Sha256, string FileName);

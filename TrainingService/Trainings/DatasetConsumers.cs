@@ -3,7 +3,7 @@ using Flurrty.Messaging;
 using Flurrty.TrainingService.Persistence;
 using Microsoft.EntityFrameworkCore;
 
-namespace Flurrty.TrainingService.Jobs;
+namespace Flurrty.TrainingService.Trainings;
 
 /// <summary>Notes that a job's dataset can be fetched, and has the driver look.</summary>
 internal sealed class DatasetBuiltConsumer(TrainingContext db) : AccountConsumer<DatasetBuilt, TrainingContext>(db)

@@ -2,12 +2,12 @@ using Flurrty.Messaging;
 using Flurrty.TrainingService.Persistence;
 using MassTransit;
 
-namespace Flurrty.TrainingService.Jobs;
+namespace Flurrty.TrainingService.Trainings;
 
-internal static class JobServices
+internal static class TrainingServices
 {
     /// <summary>Adds the messages that open, stop and wake jobs.</summary>
-    public static void AddJobs(this IHostApplicationBuilder builder) =>
+    public static void AddTrainings(this IHostApplicationBuilder builder) =>
         builder.AddFlurrtyMessaging<TrainingContext>(TrainingContext.DatabaseName, static bus =>
         {
             bus.AddConsumer<TrainIdentityConsumer, TrainIdentityConsumerDefinition>();

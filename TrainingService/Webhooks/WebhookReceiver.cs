@@ -2,8 +2,6 @@ using Flurrty.ServiceDefaults.Data;
 using Flurrty.ServiceDefaults.Problems;
 using Flurrty.ServiceDefaults.Tickets;
 using Flurrty.TrainingService.Persistence;
-using Flurrty.TrainingService.Providers;
-using Flurrty.TrainingService.Providers.Replicate;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
@@ -11,47 +9,29 @@ using Npgsql;
 
 namespace Flurrty.TrainingService.Webhooks;
 
-/// <summary>Replicate's webhooks. One only makes the driver look sooner; what it says is read again from the provider.</summary>
-internal static class ReplicateWebhookEndpoint
+/// <summary>Receives a provider's webhook. One only makes the driver look sooner; what it says is read again from the provider.</summary>
+internal sealed class WebhookReceiver(
+    [FromKeyedServices(Dispatcher.Key)] NpgsqlDataSource dispatcher, TrainingContext db, WebhookSlots slots, TimeProvider time)
 {
-    private const int LongestBody = 10 * 1024 * 1024;
+    public const int MaxBodyBytes = 10 * 1024 * 1024;
 
-    private static readonly TimeSpan BodyDeadline = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan BodyTimeout = TimeSpan.FromSeconds(10);
 
-    public static IEndpointRouteBuilder MapReplicateWebhooks(this IEndpointRouteBuilder routes)
-    {
-        routes.MapPost("/webhooks/replicate/{token}", ReceiveAsync)
-            .RequireAuthorization(TicketPolicies.Webhook)
-            .WithName("ReceiveReplicateWebhook")
-            .WithSummary("Receive a webhook of Replicate")
-            .WithTags("Webhooks")
-            .WithMetadata(new RequestSizeLimitAttribute(LongestBody))
-            .ProducesProblem(StatusCodes.Status400BadRequest)
-            .ProducesProblem(StatusCodes.Status401Unauthorized)
-            .ProducesProblem(StatusCodes.Status404NotFound)
-            .ProducesProblem(StatusCodes.Status408RequestTimeout)
-            .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
-            .ProducesProblem(StatusCodes.Status429TooManyRequests)
-            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
-        return routes;
-    }
+    /// <summary>The answer where no training was given this URL.</summary>
+    public static ProblemHttpResult Unknown() => Problem.Result(
+        StatusCodes.Status404NotFound, "webhook_unknown", "There is no such webhook.", "Use the URL that was given with the training.");
 
-    private static async Task<Results<NoContent, ProblemHttpResult>> ReceiveAsync(
+    /// <summary>Receives a delivery and, where the provider's own check finds it genuine, makes its job due.</summary>
+    public async Task<Results<NoContent, ProblemHttpResult>> ReceiveAsync(
         string token,
         HttpRequest request,
-        [FromKeyedServices(Dispatcher.Key)] NpgsqlDataSource dispatcher,
-        TrainingContext db,
-        IEnumerable<ITrainingProvider> providers,
-        WebhookSlots slots,
-        TimeProvider time,
+        Func<WebhookDelivery, CancellationToken, ValueTask<WebhookVerdict>> verify,
         CancellationToken cancellationToken)
     {
         // Unknown tokens are turned away before a byte of the body is read.
-        if (providers.FirstOrDefault(static candidate => candidate is ReplicateProvider) is not { } provider
-            || WebhookToken.Parse(token) is not { } known || await FindAsync(dispatcher, known, cancellationToken) is not var (jobId, accountId))
+        if (WebhookToken.Parse(token) is not { } known || await FindAsync(known, cancellationToken) is not var (jobId, accountId))
         {
-            return Problem.Result(
-                StatusCodes.Status404NotFound, "webhook_unknown", "There is no such webhook.", "Use the URL that was given with the training.");
+            return Unknown();
         }
 
         using var slot = slots.Take(jobId);
@@ -64,7 +44,7 @@ internal static class ReplicateWebhookEndpoint
         try
         {
             using var body = new MemoryStream();
-            using (var late = new CancellationTokenSource(BodyDeadline, time))
+            using (var late = new CancellationTokenSource(BodyTimeout, time))
             using (var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken))
             {
                 await request.Body.CopyToAsync(body, either.Token);
@@ -73,7 +53,7 @@ internal static class ReplicateWebhookEndpoint
             var delivery = new WebhookDelivery(
                 request.Headers["webhook-id"], request.Headers["webhook-timestamp"], request.Headers["webhook-signature"],
                 body.GetBuffer().AsMemory(0, (int)body.Length));
-            switch (await provider.VerifyWebhookAsync(delivery, cancellationToken))
+            switch (await verify(delivery, cancellationToken))
             {
                 case WebhookVerdict.Malformed:
                     return Problem.Result(
@@ -87,24 +67,24 @@ internal static class ReplicateWebhookEndpoint
                     return Problem.Result(
                         StatusCodes.Status401Unauthorized, "webhook_signature_invalid", "The webhook's signature does not match.",
                         "Sign it with the account's webhook secret.");
+                case WebhookVerdict.Unverifiable:
+                    return Problem.Result(
+                        StatusCodes.Status503ServiceUnavailable, "webhook_secret_unavailable", "The webhook cannot be checked now.",
+                        "Deliver it again later.");
                 default:
-                    await WakeAsync(db, accountId, jobId, known, delivery.Id!, cancellationToken);
+                    await WakeAsync(accountId, jobId, known, delivery.Id!, cancellationToken);
                     return TypedResults.NoContent();
             }
-        }
-        catch (ProviderException)
-        {
-            return Problem.Result(
-                StatusCodes.Status503ServiceUnavailable, "webhook_secret_unavailable", "The webhook cannot be checked now.", "Deliver it again later.");
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             return Problem.Result(
-                StatusCodes.Status408RequestTimeout, "webhook_too_slow", "The webhook's body came too slowly.", $"Send it within {BodyDeadline.TotalSeconds:0} seconds.");
+                StatusCodes.Status408RequestTimeout, "webhook_too_slow", "The webhook's body came too slowly.",
+                $"Send it within {BodyTimeout.TotalSeconds:0} seconds.");
         }
     }
 
-    private static async Task<(Guid JobId, Guid AccountId)?> FindAsync(NpgsqlDataSource dispatcher, WebhookToken token, CancellationToken cancellationToken)
+    private async Task<(Guid JobId, Guid AccountId)?> FindAsync(WebhookToken token, CancellationToken cancellationToken)
     {
         await using var command = dispatcher.CreateCommand("SELECT id, account_id FROM find_webhook($1)");
         command.Parameters.Add(new NpgsqlParameter { Value = token.Hash });
@@ -112,8 +92,7 @@ internal static class ReplicateWebhookEndpoint
         return await reader.ReadAsync(cancellationToken) ? (reader.GetGuid(0), reader.GetGuid(1)) : null;
     }
 
-    private static Task WakeAsync(
-        TrainingContext db, Guid accountId, Guid jobId, WebhookToken token, string webhookId, CancellationToken cancellationToken) =>
+    private Task WakeAsync(Guid accountId, Guid jobId, WebhookToken token, string webhookId, CancellationToken cancellationToken) =>
         db.AsAccountAsync(
             accountId,
             async ct =>
@@ -131,4 +110,22 @@ internal static class ReplicateWebhookEndpoint
                 }
             },
             cancellationToken);
+}
+
+/// <summary>The routes of webhooks: one for each provider.</summary>
+internal static class WebhookRoutes
+{
+    /// <summary>Maps <c>/webhooks/{provider}/{token}</c>, for callers that the gateway passed on.</summary>
+    public static RouteHandlerBuilder MapWebhook(this IEndpointRouteBuilder routes, string provider, Delegate receive) =>
+        routes.MapPost($"/webhooks/{provider}/{{token}}", receive)
+            .RequireAuthorization(TicketPolicies.Webhook)
+            .WithTags("Webhooks")
+            .WithMetadata(new RequestSizeLimitAttribute(WebhookReceiver.MaxBodyBytes))
+            .ProducesProblem(StatusCodes.Status400BadRequest)
+            .ProducesProblem(StatusCodes.Status401Unauthorized)
+            .ProducesProblem(StatusCodes.Status404NotFound)
+            .ProducesProblem(StatusCodes.Status408RequestTimeout)
+            .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+            .ProducesProblem(StatusCodes.Status429TooManyRequests)
+            .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
 }

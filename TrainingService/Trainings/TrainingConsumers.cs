@@ -1,11 +1,12 @@
 using System.Diagnostics;
 using Flurrty.Contracts.Training;
 using Flurrty.Messaging;
+using Flurrty.TrainingService.Jobs;
 using Flurrty.TrainingService.Persistence;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 
-namespace Flurrty.TrainingService.Jobs;
+namespace Flurrty.TrainingService.Trainings;
 
 /// <summary>Opens the job of a version. A repeat reports where it stands.</summary>
 internal sealed class TrainIdentityConsumer(TrainingContext db, Outbox outbox) : AccountConsumer<TrainIdentity, TrainingContext>(db)
@@ -95,7 +96,7 @@ internal sealed class CancelTrainingConsumer(TrainingContext db, Outbox outbox) 
     }
 }
 
-/// <summary>Opens a failed job again. A run that was lost sight of is followed on, and what a finished one made is fetched; only when neither is possible is another one bought.</summary>
+/// <summary>Opens a failed job again, where the table of transitions says.</summary>
 internal sealed class RetryTrainingConsumer(TrainingContext db, Outbox outbox) : AccountConsumer<RetryTraining, TrainingContext>(db)
 {
     protected override Guid AccountOf(RetryTraining message) => message.AccountId;
@@ -119,33 +120,8 @@ internal sealed class RetryTrainingConsumer(TrainingContext db, Outbox outbox) :
         var now = await Db.NowAsync(cancellationToken);
         var attempt = await Db.Attempts.SingleOrDefaultAsync(row => row.JobId == job.Id && row.Number == job.AttemptNumber, cancellationToken);
         var stage = await Db.Stages.SingleOrDefaultAsync(row => row.JobId == job.Id && row.Number == job.StageNumber, cancellationToken);
-        job.RetryRevision = message.Revision;
-        job.AttemptsBeforeRetry = job.AttemptNumber;
-        job.FailureCategory = null;
-        job.FailureCode = null;
-        job.FailureDetail = null;
-        job.FailureRetryable = false;
-        job.CancelRequestedAt = null;
-        job.DatasetReady = false;
-        job.DatasetRefusedCode = null;
-        job.Progress = 0;
-        job.NextLookAt = now;
-        job.Wakes++;
-        job.UpdatedAt = now;
-        if (attempt is not null)
-        {
-            attempt.StopAskedAt = null;
-            attempt.StopReason = null;
-        }
-
         var change = new JobChange(Db, outbox, job, attempt, stage, now);
-        change.MoveTo(attempt?.State switch
-        {
-            AttemptState.Running => JobState.Queued,
-            AttemptState.Posting or AttemptState.Unknown => JobState.NeedsReview,
-            AttemptState.Succeeded when !attempt.IsSpent => JobState.Collecting,
-            _ => JobState.Accepted,
-        });
+        change.Retry(message.Revision);
         change.Complete();
         await Db.NotifyAsync(cancellationToken);
     }

@@ -1,4 +1,4 @@
-namespace Flurrty.TrainingService.Providers;
+namespace Flurrty.TrainingService.Jobs;
 
 /// <summary>The closed set of reasons for which something at a provider can go wrong.</summary>
 internal enum ErrorCategory
