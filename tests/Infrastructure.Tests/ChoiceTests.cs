@@ -12,9 +12,8 @@ public sealed class ChoiceTests : IDisposable
     public ChoiceTests()
     {
         File.SetUnixFileMode(_checkout.FullName, _checkout.UnixFileMode | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
-        var repository = NativeServer.FindRepository();
         Directory.CreateDirectory(Path.Combine(_checkout.FullName, "eng"));
-        foreach (var script in Directory.EnumerateFiles(Path.Combine(repository, "eng"), "*.sh"))
+        foreach (var script in Directory.EnumerateFiles(Path.Combine(NativeInfrastructure.Repository.Root, "eng"), "*.sh"))
         {
             File.Copy(script, Path.Combine(_checkout.FullName, "eng", Path.GetFileName(script)));
         }

@@ -6,7 +6,6 @@ namespace Flurrty.Infrastructure.Tests;
 /// <summary>One server script of eng/native on a data directory and a port; it may be started and ended any number of times.</summary>
 internal abstract class NativeServer : IAsyncDisposable
 {
-    private static readonly string Repository = FindRepository();
     private readonly string _script;
     private readonly ConcurrentQueue<string> _output = new();
     private readonly HashSet<int> _processes = [];
@@ -15,7 +14,7 @@ internal abstract class NativeServer : IAsyncDisposable
 
     protected NativeServer(string script, string? home = null)
     {
-        _script = Path.Combine(Repository, "eng", "native", script);
+        _script = Path.Combine(NativeInfrastructure.Repository.Root, "eng", "native", script);
         _home = home ?? Directory.CreateTempSubdirectory("flurrty-test-").FullName;
         // Other users may pass, so that a server which must not run as root reaches its data.
         File.SetUnixFileMode(_home, File.GetUnixFileMode(_home) | UnixFileMode.OtherExecute | UnixFileMode.GroupExecute);
@@ -179,16 +178,5 @@ internal abstract class NativeServer : IAsyncDisposable
     {
         using var stat = Process.Start(new ProcessStartInfo("stat", ["-Lc", "%u", Data]) { UseShellExecute = false, RedirectStandardOutput = true })!;
         return (await stat.StandardOutput.ReadToEndAsync()).Trim();
-    }
-
-    internal static string FindRepository()
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(directory.FullName, "Flurrty.sln")))
-        {
-            directory = directory.Parent ?? throw new InvalidOperationException("The tests do not run inside the repository.");
-        }
-
-        return directory.FullName;
     }
 }

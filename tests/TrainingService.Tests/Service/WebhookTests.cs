@@ -68,9 +68,9 @@ public sealed class WebhookTests(TrainingFixture fixture)
 
         Assert.Equal("succeeded", row.GetProperty("state").GetString());
         // The provider still tells of other jobs, which may have another token by now.
-        var hash = await HashOfAsync(job.JobId);
+        var hash = row.GetProperty("attempts")[0].GetProperty("webhook_token_hash").GetString();
         HttpStatusCode[] Statuses() => [.. fixture.Surroundings.Webhooks
-            .Where(webhook => WebhookToken.Parse(webhook.Path.Split('/')[^1])!.Hash.SequenceEqual(hash))
+            .Where(webhook => "\\x" + Convert.ToHexStringLower(WebhookToken.Parse(webhook.Path.Split('/')[^1])!.Hash) == hash)
             .Select(static webhook => webhook.Status)];
         await WaitUntilAsync(() => Statuses().Length > 0, () => $"{fixture.Surroundings.Webhooks.Count} deliveries, none of the job's");
         Assert.All(Statuses(), seen => Assert.Equal(status, seen));
@@ -129,14 +129,6 @@ public sealed class WebhookTests(TrainingFixture fixture)
         command.Parameters.Add(new NpgsqlParameter { Value = jobId });
         Assert.Equal(1, await command.ExecuteNonQueryAsync());
         return $"/webhooks/replicate/{token.Text}";
-    }
-
-    private async Task<byte[]> HashOfAsync(Guid jobId)
-    {
-        await using var source = NpgsqlDataSource.Create(fixture.SuperuserConnection);
-        await using var command = source.CreateCommand("SELECT webhook_token_hash FROM attempts WHERE job_id = $1");
-        command.Parameters.Add(new NpgsqlParameter { Value = jobId });
-        return (byte[])(await command.ExecuteScalarAsync())!;
     }
 
     private static async Task WaitUntilAsync(Func<bool> condition, Func<string> state) => await Deadline.WaitAsync(

@@ -39,7 +39,7 @@ public sealed class ReportTableTests
     [Fact]
     public async Task Samples_SpoiledBySeed_AreToldFromGoodOnes()
     {
-        var samples = Directory.EnumerateFiles(Path.Combine(Repository(), "samples", "photos")).Order(StringComparer.Ordinal).ToArray();
+        var samples = Directory.EnumerateFiles(Path.Combine(NativeInfrastructure.Repository.Root, "samples", "photos")).Order(StringComparer.Ordinal).ToArray();
         Assert.Equal(12, samples.Length);
         var table = await CountAsync(samples);
         CheckBounds(table, overexposed: 0.3);
@@ -147,17 +147,6 @@ public sealed class ReportTableTests
 
     // What is said of blur is meant at 1536 pixels.
     private static double Scale(Picture photo) => Math.Max(photo.Width, photo.Height) / 1536.0;
-
-    private static string Repository()
-    {
-        var directory = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(directory.FullName, "Flurrty.sln")))
-        {
-            directory = directory.Parent ?? throw new InvalidOperationException("the repository was not found");
-        }
-
-        return directory.FullName;
-    }
 
     private sealed record Table(int Photos, IReadOnlyDictionary<(string Variant, string Finding), int> Counts, int Pairs, int FalsePairs)
     {
