@@ -1,4 +1,5 @@
 using Flurrty.Messaging;
+using Flurrty.ServiceDefaults.Data;
 using Flurrty.TrainingService.Jobs;
 using Microsoft.EntityFrameworkCore;
 
@@ -33,6 +34,10 @@ internal sealed class TrainingContext : DbContext
     /// <summary>The database's time.</summary>
     public Task<DateTimeOffset> NowAsync(CancellationToken cancellationToken) =>
         Database.SqlQuery<DateTimeOffset>($"SELECT clock_timestamp() AS \"Value\"").SingleAsync(cancellationToken);
+
+    /// <summary>The account's job of this id, to be read only; null when there is none, or it is another account's.</summary>
+    public Task<Job?> FindJobAsync(Guid accountId, Guid jobId, CancellationToken cancellationToken) =>
+        this.AsAccountAsync(accountId, token => Jobs.AsNoTracking().SingleOrDefaultAsync(job => job.Id == jobId, token), cancellationToken);
 
     /// <summary>Makes a job due now, and tells every process so when the transaction commits.</summary>
     public async Task WakeAsync(Guid jobId, CancellationToken cancellationToken)

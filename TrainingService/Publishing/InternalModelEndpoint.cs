@@ -1,11 +1,9 @@
-using Flurrty.ServiceDefaults.Data;
 using Flurrty.ServiceDefaults.Problems;
 using Flurrty.ServiceDefaults.Tickets;
 using Flurrty.TrainingService.Jobs;
 using Flurrty.TrainingService.Persistence;
 using Flurrty.TrainingService.Trainings;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.EntityFrameworkCore;
 
 namespace Flurrty.TrainingService.Publishing;
 
@@ -30,10 +28,7 @@ internal static class InternalModelEndpoint
     private static async Task<Results<Ok<ModelView>, ProblemHttpResult>> GetAsync(
         Guid jobId, HttpContext context, TrainingContext db, ModelStore models, CancellationToken cancellationToken)
     {
-        var job = await db.AsAccountAsync(
-            context.GetCaller().AccountId,
-            token => db.Jobs.AsNoTracking().SingleOrDefaultAsync(row => row.Id == jobId, token),
-            cancellationToken);
+        var job = await db.FindJobAsync(context.GetCaller().AccountId, jobId, cancellationToken);
         return job switch
         {
             null => TrainingEndpoints.NotFound(),

@@ -1,9 +1,7 @@
-using Flurrty.ServiceDefaults.Data;
 using Flurrty.ServiceDefaults.Tickets;
 using Flurrty.TrainingService.Jobs;
 using Flurrty.TrainingService.Persistence;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.EntityFrameworkCore;
 
 namespace Flurrty.TrainingService.Trainings;
 
@@ -39,10 +37,7 @@ internal static class InternalTrainingEndpoint
     private static async Task<Results<Ok<TrainingStateView>, ProblemHttpResult>> GetAsync(
         Guid jobId, HttpContext context, TrainingContext db, CancellationToken cancellationToken)
     {
-        var job = await db.AsAccountAsync(
-            context.GetCaller().AccountId,
-            token => db.Jobs.AsNoTracking().SingleOrDefaultAsync(row => row.Id == jobId, token),
-            cancellationToken);
+        var job = await db.FindJobAsync(context.GetCaller().AccountId, jobId, cancellationToken);
         return job is null
             ? TrainingEndpoints.NotFound()
             : TypedResults.Ok(new TrainingStateView(

@@ -14,7 +14,6 @@ internal sealed class OtherModeStep(ProviderCatalog providers, JobEndings ending
     public bool Applies(Job job) =>
         job is { ProviderMode: { } begunIn, Provider: { } provider }
         && job.State != JobState.Accepted
-        && !job.State.IsTerminal()
         && providers.ModeOf(provider) != begunIn;
 
     public async Task<StepResult> RunAsync(StepContext context)
